@@ -1,0 +1,51 @@
+# Every target does its own set-up from a fresh clone: it needs python3 (3.11 or newer), make and the package index.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# The judges of the sandbox: one release of the official SDK for each era of the wire format.
+SDKS   := 8.32.0 8.36.0 8.61.0
+
+.PHONY: demo test lint format clean
+
+demo: $(VENV)/run
+	@$(BIN)/rotator demo
+
+test: $(VENV)/dev $(SDKS:%=.sdk/%/.done)
+	$(BIN)/coverage erase
+	COVERAGE_PROCESS_START=pyproject.toml $(BIN)/coverage run -m pytest -n 2 --dist loadfile
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --fail-under=100 --include='$(PURE)'
+	$(BIN)/coverage report --fail-under=90
+
+PURE := rotator/decide.py,rotator/strategy.py,rotator/backoff.py,rotator/model.py,rotator/journal.py,rotator/keys.py,rotator/events.py,rotator/secrets.py,rotator/errors.py,rotator/ports.py
+
+lint: $(VENV)/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) .sdk dist .coverage*
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(VENV)/run: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[sandbox]'
+	@touch $@
+
+$(VENV)/dev: pyproject.toml $(VENV)/run
+	$(BIN)/python -m pip install --quiet --group test --group lint --group contract
+	@touch $@
+
+# Without its dependencies (pandas, pyarrow, ...): the REST half, which is all that is judged, needs four small ones.
+.sdk/%/.done: | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --no-deps --target $(@D) arize==$*
+	@touch $@
