@@ -1,0 +1,192 @@
+"""The catalogue of events: stable names, their levels and what they mean. Pure.
+
+``docs/events.md`` is generated from here (``python -m rotator.observe.catalogue``) and a test
+compares the two. Names are dotted, past tense where something happened; a name never changes its
+meaning, it is retired.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal, NamedTuple
+
+Level = Literal["debug", "info", "warning", "error", "critical"]
+
+
+class Meaning(NamedTuple):
+    """Level, meaning and the fields an event has beyond those that all events of a policy have."""
+
+    level: Level
+    text: str
+    fields: tuple[str, ...] = ()
+
+
+class Event(StrEnum):
+    """Every event this program emits."""
+
+    DAEMON_STARTED = "daemon.started"
+    DAEMON_STOPPING = "daemon.stopping"
+    DAEMON_STOPPED = "daemon.stopped"
+    PASS_COMPLETED = "pass.completed"  # noqa: S105 - not a password: one pass over the policies
+    CONFIG_WARNING = "config.warning"
+    CLOCK_SKEWED = "clock.skewed"
+    POLICY_PLANNED = "policy.planned"
+    POLICY_FAILED = "policy.failed"
+    POLICY_RETRYING = "policy.retrying"
+    POLICY_SKIPPED_LOCKED = "policy.skipped_locked"
+    ROTATION_STARTED = "rotation.started"
+    ROTATION_RESUMED = "rotation.resumed"
+    KEY_MINTED = "rotation.key_minted"
+    KEY_REFUSED = "rotation.key_refused"
+    MINT_AMBIGUOUS = "rotation.mint_ambiguous"
+    DELIVERY_FAILED = "rotation.delivery_failed"
+    KEY_DELIVERED = "rotation.delivered"
+    KEY_VERIFIED = "rotation.verified"
+    ROTATION_COMPLETED = "rotation.completed"
+    ROTATION_REPAIRED = "rotation.repaired"
+    ROTATION_SUPERSEDED = "rotation.superseded"
+    ROTATION_FAILED = "rotation.failed"
+    KEY_RETIRED = "rotation.retired"
+    RETIRE_FAILED = "rotation.retire_failed"
+    MANAGEMENT_KEY_CHANGED = "management_key.changed"
+    VAULT_LOGIN = "vault.login"
+    LIBRARY = "library.log"
+
+
+#: Fields of every event that concerns a policy; the others are in :data:`CATALOGUE`.
+COMMON = ("policy", "reason", "key_id", "redacted_key", "expires_at")
+
+_ROTATION = ("rotation_id", "strategy", "old_key_id", "old_redacted_key")
+_ERROR = ("error", "error_code", "remedy")
+
+CATALOGUE: dict[Event, Meaning] = {
+    Event.DAEMON_STARTED: Meaning("info", "The daemon runs.", ("version", "policies", "owner")),
+    Event.DAEMON_STOPPING: Meaning(
+        "info",
+        "A signal asked the daemon to stop. Nothing new is begun; a key that is minted and not yet "
+        "delivered is delivered first.",
+        ("signal", "in_flight"),
+    ),
+    Event.DAEMON_STOPPED: Meaning("info", "The daemon has ended, with nothing left undone."),
+    Event.PASS_COMPLETED: Meaning(
+        "info",
+        "All policies asked for were looked at once.",
+        ("policies", "rotated", "failed", "skipped", "duration_seconds"),
+    ),
+    Event.CONFIG_WARNING: Meaning(
+        "warning", "The configuration works, and has something one may regret.", ("problem",)
+    ),
+    Event.CLOCK_SKEWED: Meaning(
+        "warning",
+        "This machine's clock and the provider's differ; decisions follow the provider's.",
+        ("skew_seconds",),
+    ),
+    Event.POLICY_PLANNED: Meaning(
+        "info",
+        "Nothing to do before `next_at`. Emitted when that changed since the last look.",
+        ("next_at",),
+    ),
+    Event.POLICY_FAILED: Meaning(
+        "error",
+        "The policy could not be looked after. What Vault holds was not touched.",
+        (*_ERROR, "retry_at"),
+    ),
+    Event.POLICY_RETRYING: Meaning(
+        "warning", "A service was not ready; tried again soon.", (*_ERROR, "retry_at", "attempt")
+    ),
+    Event.POLICY_SKIPPED_LOCKED: Meaning(
+        "info", "Another process holds the lease and is at it.", ("owner", "until")
+    ),
+    Event.ROTATION_STARTED: Meaning(
+        "info",
+        "Lock and intent are written; the mint comes next.",
+        (*_ROTATION, "grace_seconds", "new_expires_at"),
+    ),
+    Event.ROTATION_RESUMED: Meaning(
+        "warning",
+        "A rotation that somebody began is carried on.",
+        (*_ROTATION, "grace_seconds", "new_expires_at", "attempt"),
+    ),
+    Event.KEY_MINTED: Meaning(
+        "info",
+        "The provider gave a new raw key. Emitted after it was delivered or first failed to be, so "
+        "that logging never stands between the two.",
+        (*_ROTATION, "grace_deadline", "grace_seconds_left", "duration_seconds"),
+    ),
+    Event.KEY_REFUSED: Meaning(
+        "error",
+        "The reissued key was not usable or not the same in its privileges; it was not delivered "
+        "and is revoked. The old key stays in place.",
+        (*_ROTATION, *_ERROR),
+    ),
+    Event.MINT_AMBIGUOUS: Meaning(
+        "warning",
+        "The answer to a mint never came. The next look at the provider's keys tells whether it "
+        "happened.",
+        (*_ROTATION, *_ERROR, "retry_at"),
+    ),
+    Event.DELIVERY_FAILED: Meaning(
+        "warning",
+        "The store did not take the new key; tried again with growing urgency. Becomes an error "
+        "when half of the grace is gone, critical in its last tenth.",
+        (*_ROTATION, *_ERROR, "target", "attempt", "grace_deadline", "grace_seconds_left"),
+    ),
+    Event.KEY_DELIVERED: Meaning(
+        "info",
+        "The store acknowledged the new key.",
+        (*_ROTATION, "target", "target_version", "danger_seconds", "grace_seconds_left"),
+    ),
+    Event.KEY_VERIFIED: Meaning(
+        "info", "The provider accepted the new key.", (*_ROTATION, "duration_seconds")
+    ),
+    Event.ROTATION_COMPLETED: Meaning(
+        "info",
+        "The rotation is done and recorded.",
+        (
+            *_ROTATION,
+            "old_valid_until",
+            "danger_seconds",
+            "duration_seconds",
+            "grace_deadline",
+            "grace_seconds_left",
+        ),
+    ),
+    Event.ROTATION_REPAIRED: Meaning(
+        "warning",
+        "As `rotation.completed`, after a raw key was lost on the way and was replaced.",
+        (
+            *_ROTATION,
+            "old_valid_until",
+            "danger_seconds",
+            "duration_seconds",
+            "grace_deadline",
+            "grace_seconds_left",
+        ),
+    ),
+    Event.ROTATION_SUPERSEDED: Meaning(
+        "warning",
+        "While this process held an undelivered key, another one delivered a newer. Ours is "
+        "dropped and, where it has an id of its own, revoked.",
+        _ROTATION,
+    ),
+    Event.ROTATION_FAILED: Meaning(
+        "error", "The provider refused the mint; nothing has changed.", (*_ROTATION, *_ERROR)
+    ),
+    Event.KEY_RETIRED: Meaning(
+        "info", "An old key was revoked after its grace period.", ("rotation_id",)
+    ),
+    Event.RETIRE_FAILED: Meaning(
+        "error",
+        "An old key could not be revoked and stays valid; tried again at `retry_at`.",
+        ("rotation_id", *_ERROR, "retry_at"),
+    ),
+    Event.MANAGEMENT_KEY_CHANGED: Meaning(
+        "info",
+        "The key that rotator itself works with was replaced, and the new one is in use.",
+        ("source",),
+    ),
+    Event.VAULT_LOGIN: Meaning(
+        "info", "Logged in to Vault.", ("method", "ttl_seconds", "renewable")
+    ),
+    Event.LIBRARY: Meaning("debug", "Something a library logged, masked.", ("logger", "message")),
+}

@@ -1,0 +1,172 @@
+"""The journal: one small document a policy, which is its lock, its intent and its history. Pure.
+
+It lives in the same store as the keys and is written with check-and-set only, so that whoever read
+an older version loses the race instead of undoing somebody's work. It never holds a raw key:
+fingerprints and redacted keys are enough to recognise one.
+
+Documents carry a ``version``. A newer rotator reads older ones; an older one refuses a newer one
+rather than drop what it does not know (:class:`rotator.errors.Unreadable`).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from rotator.errors import Unreadable
+
+VERSION = 1
+#: Rotations kept for ``history``.
+HISTORY = 20
+
+Strategy = Literal["refresh", "reissue"]
+Outcome = Literal["completed", "repaired", "failed"]
+
+
+class _Document(BaseModel):
+    """Frozen, and quiet about its input in errors: a foreign document might hold a secret."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+
+class Lease(_Document):
+    """Who may mint for this policy, and until when. A lease that has run out binds nobody."""
+
+    owner: str
+    taken_at: AwareDatetime
+    until: AwareDatetime
+
+
+class Current(_Document):
+    """The key that the last rotation delivered, which is where the lineage continues."""
+
+    key_id: str
+    redacted: str
+    fingerprint: str
+    since: AwareDatetime
+    expires_at: AwareDatetime | None = None
+    #: What it was given at the mint; the next one gets as much. None: unbounded, or not known.
+    lifetime: timedelta | None = None
+
+
+class Mint(_Document):
+    """One try to mint, written before the request, so that a later look can see if it happened."""
+
+    owner: str
+    at: AwareDatetime
+    strategy: Strategy
+    #: The key the request names: refreshed, or copied by a reissue.
+    source_id: str
+    expires_at: AwareDatetime | None = None
+
+
+class Rotation(_Document):
+    """A rotation in flight, from its first intent to its record."""
+
+    id: str
+    reason: str
+    started_at: AwareDatetime
+    #: The key as it was before: what consumers still use.
+    key_id: str
+    redacted: str
+    fingerprint: str | None = None
+    expires_at: AwareDatetime | None = None
+    #: Ids that existed before the first mint, under the same name: they are not ours to touch.
+    siblings: tuple[str, ...] = ()
+    #: When the old secret stops, if a refresh already went out; else None.
+    grace_deadline: AwareDatetime | None = None
+    mints: tuple[Mint, ...] = ()
+
+    @property
+    def last_mint(self) -> Mint | None:
+        """The latest try, or None before the first."""
+        return self.mints[-1] if self.mints else None
+
+
+class Retiring(_Document):
+    """A key to be revoked at ``at``: an old one whose grace runs, or an orphan nobody ever got."""
+
+    key_id: str
+    redacted: str
+    at: AwareDatetime
+    rotation: str
+    failures: int = 0
+
+
+class Record(_Document):
+    """One finished rotation."""
+
+    rotation: str
+    reason: str
+    strategy: Strategy
+    outcome: Outcome
+    started_at: AwareDatetime
+    finished_at: AwareDatetime
+    old_key_id: str
+    old_redacted: str
+    key_id: str
+    redacted: str
+    expires_at: AwareDatetime | None = None
+    old_valid_until: AwareDatetime | None = None
+    #: From the provider's answer to the store's acknowledgement, in seconds; None when it was not
+    #: this process that delivered.
+    danger_seconds: float | None = None
+
+
+class Journal(_Document):
+    """The whole document. ``Journal()`` is what a policy starts with."""
+
+    version: int = VERSION
+    #: The selector the lineage began with: another one in the configuration begins a new lineage.
+    selector: str = ""
+    changed_at: AwareDatetime | None = None
+    lease: Lease | None = None
+    current: Current | None = None
+    rotation: Rotation | None = None
+    retiring: tuple[Retiring, ...] = ()
+    history: tuple[Record, ...] = ()
+
+    @property
+    def last_completed_at(self) -> datetime | None:
+        """When the last rotation ended, whatever started it."""
+        return max((entry.finished_at for entry in self.history), default=None)
+
+    def changed(self, now: datetime, **changes: object) -> Journal:
+        """A copy with ``changes``, stamped ``now`` and trimmed to :data:`HISTORY` records."""
+        new = self.model_copy(update={**changes, "changed_at": now})
+        return new.model_copy(update={"history": new.history[:HISTORY]})
+
+
+def encode(journal: Journal) -> dict[str, object]:
+    """The document as JSON types."""
+    return journal.model_dump(mode="json", exclude_defaults=False)
+
+
+def decode(document: dict[str, object], *, place: str) -> Journal:
+    """Read a document found at ``place``.
+
+    Raises:
+        Unreadable: It is not a journal, is damaged, or comes from a newer version.
+    """
+    version = document.get("version")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise Unreadable(
+            f"{place} is not a journal of rotator: it has no version",
+            remedy="choose another `journal` prefix, or move the foreign document away",
+        )
+    if version > VERSION:
+        raise Unreadable(
+            f"{place} has version {version}; this rotator reads up to {VERSION}",
+            remedy="upgrade this rotator; a newer one wrote the journal",
+        )
+    try:
+        return Journal.model_validate(document)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise Unreadable(
+            f"{place} is damaged at `{where}`: {first['msg']}",
+            remedy="restore an earlier version of the document in the store",
+        ) from None

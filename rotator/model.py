@@ -1,0 +1,232 @@
+"""What a decision is made from, and what it can be. Pure.
+
+Times are aware datetimes in UTC, lengths are timedeltas.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field as default
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from rotator.keys import KeyType, Scope
+from rotator.secrets import Masked
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from rotator.journal import Journal, Retiring, Strategy
+    from rotator.keys import AnyBindings, Key
+    from rotator.secrets import Secret
+
+
+class Choice(StrEnum):
+    """``rotate.strategy`` of a policy; ``auto`` decides by what the key needs."""
+
+    AUTO = "auto"
+    REFRESH = "refresh"
+    REISSUE = "reissue"
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """Which key a policy means: by ``id``, or by ``name`` (in a space, for service keys)."""
+
+    id: str | None = None
+    name: str | None = None
+    space_id: str | None = None
+    type: KeyType | None = None
+
+    def __str__(self) -> str:
+        what = f"id {self.id}" if self.id else f"name {self.name!r}"
+        return f"{what} in space {self.space_id}" if self.space_id else what
+
+    @property
+    def scopes(self) -> tuple[Scope, ...]:
+        """The listings that can show this key, the likeliest first."""
+        if self.space_id:
+            return (Scope(space_id=self.space_id),)
+        if self.type is KeyType.SERVICE:
+            return (Scope(type=KeyType.SERVICE),)
+        if self.type is KeyType.USER:
+            return (Scope(),)
+        return (Scope(), Scope(type=KeyType.SERVICE))
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A field of a secret in the store.
+
+    ``metadata`` maps facts about the key (``key_id``, ``expires_at``, ``rotated_at``,
+    ``redacted_key``) to the sibling fields they are written to.
+    """
+
+    path: str
+    field: str
+    mount: str | None = None
+    metadata: Mapping[str, str] = default(default_factory=dict)
+
+    def __str__(self) -> str:
+        place = f"{self.mount}/{self.path}" if self.mount else self.path
+        return f"{place}#{self.field}"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The rules for one key, as the pure half sees them."""
+
+    name: str
+    selector: Selector
+    targets: tuple[Target, ...]
+    grace: timedelta
+    before_expiry: timedelta | None = None
+    max_age: timedelta | None = None
+    lifetime: timedelta | None = None
+    strategy: Choice = Choice.AUTO
+    min_interval: timedelta = timedelta(hours=1)
+    bindings: AnyBindings | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds that protect a key, the same for all policies."""
+
+    #: Length of a lease on a policy.
+    lease: timedelta = timedelta(seconds=30)
+    #: Total time of one request. A lease is used only while more than this remains of it.
+    timeout: timedelta = timedelta(seconds=10)
+    #: A refresh is refused when it would leave less than this to deliver the new key.
+    retry_budget: timedelta = timedelta(minutes=1)
+    #: How long a mint may take to show in a listing before its absence is believed.
+    settle: timedelta = timedelta(seconds=20)
+    #: Before a lost key is replaced, its first owner, should it live, gets this long to deliver.
+    handover: timedelta = timedelta(seconds=20)
+    #: Mints in one rotation, repairs included, before a person is asked.
+    mints: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the store holds at a target.
+
+    ``version`` is what a check-and-set must name: 0 where nothing ever was. ``document`` is the
+    whole secret, whose other fields belong to others and survive every write.
+    """
+
+    target: Target
+    value: Secret | None = None
+    version: int = 0
+    document: Masked[dict[str, object]] = default(default_factory=lambda: Masked({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything a decision may depend on, at one moment."""
+
+    policy: Policy
+    #: The provider's keys in the policy's scopes.
+    keys: tuple[Key, ...]
+    journal: Journal
+    #: The journal's version in the store, for check-and-set; 0 before the first write.
+    journal_version: int
+    #: One for each of the policy's targets, in their order.
+    held: tuple[Held, ...]
+    now: datetime
+    #: Who we are in leases.
+    me: str
+    limits: Limits
+    #: A person asked for a rotation now.
+    demanded: bool = False
+    #: This process has used the key that the store holds, with success.
+    verified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why: ``code`` is the name of the check that spoke, ``text`` a sentence for a person."""
+
+    code: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a key will be minted.
+
+    ``grace`` is effective: how long the old key really goes on. ``expires_at`` None asks for a key
+    without expiry (or the account's maximum).
+    """
+
+    strategy: Strategy
+    source: Key
+    expires_at: datetime | None
+    grace: timedelta
+    bindings: AnyBindings | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do before ``until``; with ``soon``, in the middle of a rotation: stay for it."""
+
+    reason: Reason
+    until: datetime | None
+    soon: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """Another process holds the lease."""
+
+    reason: Reason
+    owner: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Mint:
+    """Take the lease, write the intent, mint, deliver."""
+
+    reason: Reason
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """Copy the new key from a target that has it to those that do not."""
+
+    reason: Reason
+    secret: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Promote:
+    """Use the delivered key against the provider, then record the rotation as done."""
+
+    reason: Reason
+    key: Key
+    secret: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """Revoke a key whose time has come."""
+
+    reason: Reason
+    entry: Retiring
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """A person is needed. ``until`` is when looking again makes sense."""
+
+    reason: Reason
+    remedy: str
+    until: datetime | None = None
+
+
+Step = Wait | Locked | Mint | Deliver | Promote | Retire | Refuse

@@ -1,0 +1,168 @@
+"""What the reconcile needs from the world, as protocols.
+
+Adapters raise the errors of :mod:`rotator.errors` and nothing else. A lost race is a value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime, timedelta
+
+    from rotator.events import Event
+    from rotator.journal import Journal
+    from rotator.keys import Listing, Minted, Order, Scope
+    from rotator.model import Held, Target
+    from rotator.secrets import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Somebody else wrote first: nothing was written. Read again and decide again."""
+
+
+class KeyIssuer(Protocol):
+    """The provider of keys.
+
+    Every method is bounded in time as a whole. Reads and :meth:`revoke` may be repeated; the two
+    mints may not: they raise :class:`~rotator.errors.Ambiguous` when the outcome is unknown and any
+    other error only when nothing was changed.
+    """
+
+    async def keys(self, scope: Scope) -> Listing:
+        """All active keys of ``scope``, over all pages.
+
+        Raises:
+            Temporary, Unauthenticated, NotPermitted, Rejected: As their docstrings say.
+        """
+        ...
+
+    async def create(self, order: Order) -> Minted:
+        """Create a key.
+
+        Raises:
+            Ambiguous: The answer did not come or held no key.
+            Temporary, Unauthenticated, NotPermitted, Rejected: Nothing was created.
+        """
+        ...
+
+    async def refresh(
+        self, key_id: str, *, expires_at: datetime | None, grace: timedelta
+    ) -> Minted:
+        """Replace the secret of a key; the old one goes on for ``grace`` (whole seconds).
+
+        Raises:
+            Ambiguous: The answer did not come or held no key.
+            Temporary, Unauthenticated, NotPermitted, NotFound, Rejected: Nothing was changed.
+        """
+        ...
+
+    async def revoke(self, key_id: str) -> None:
+        """End a key at once. A key that is gone already is a success.
+
+        Raises:
+            Temporary, Unauthenticated, NotPermitted, Rejected: The key may still be active.
+        """
+        ...
+
+    async def accepts(self, secret: Secret) -> bool:
+        """Whether the provider takes ``secret`` as a credential: anything but 401 proves that.
+
+        Raises:
+            Temporary: No answer that would tell.
+        """
+        ...
+
+    def is_own(self, redacted_key: str) -> bool:
+        """Whether the management credential in use looks like this redacted key."""
+        ...
+
+    def adopt(self, secret: Secret) -> None:
+        """Work with this management credential from now on."""
+        ...
+
+
+class SecretStore(Protocol):
+    """Where keys and journals live: Vault, or a directory.
+
+    Writes are check-and-set. A write that timed out is found again: repeating it with the same
+    arguments answers success if it did happen.
+    """
+
+    async def preflight(self, targets: Sequence[Target], *, budget: timedelta) -> None:
+        """Prove, without writing, that all ``targets`` can be written for ``budget`` from now.
+
+        Raises:
+            Temporary: The store is down, sealed or standby.
+            Unauthenticated: The credential ends before the budget does, and cannot be renewed.
+            NotPermitted: A capability is missing; the message names it and the path.
+        """
+        ...
+
+    async def read(self, target: Target) -> Held:
+        """What ``target`` holds now; an empty :class:`~rotator.model.Held` where nothing is.
+
+        Raises:
+            Temporary, Unauthenticated, NotPermitted, Rejected: As their docstrings say.
+        """
+        ...
+
+    async def write(
+        self, held: Held, secret: Secret, metadata: Mapping[str, str]
+    ) -> Held | Conflict:
+        """Put ``secret`` and ``metadata`` (field to value) over ``held``, keeping its other fields.
+
+        Answers what is held afterwards, or :class:`Conflict` when ``held`` is not current any more.
+
+        Raises:
+            Temporary, Unauthenticated, NotPermitted, Rejected: As their docstrings say.
+        """
+        ...
+
+    async def load(self, policy: str) -> tuple[Journal, int]:
+        """The journal of a policy and its version; an empty one and 0 where there is none.
+
+        Raises:
+            Unreadable: Something is there that this rotator cannot read.
+            Temporary, Unauthenticated, NotPermitted, Rejected: As their docstrings say.
+        """
+        ...
+
+    async def save(self, policy: str, journal: Journal, version: int) -> int | Conflict:
+        """Write the journal over ``version``. Answers the new version.
+
+        Raises:
+            Temporary, Unauthenticated, NotPermitted, Rejected: As their docstrings say.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class Clock(Protocol):
+    """Time. Decisions use :meth:`now`, durations :meth:`monotonic`."""
+
+    def now(self) -> datetime:
+        """Aware UTC, corrected by the provider's clock when they differ by more than a second."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds since an arbitrary moment, never going back."""
+        ...
+
+    async def sleep(self, delay: timedelta) -> None:
+        """Wait."""
+        ...
+
+
+class Emit(Protocol):
+    """Says that something happened. Never blocks, never raises."""
+
+    def __call__(self, event: Event, /, **fields: object) -> None:
+        """Emit ``event`` with ``fields``, none of them a secret."""
+        ...
