@@ -60,6 +60,7 @@ class Mint(_Document):
     #: The key the request names: refreshed, or copied by a reissue.
     source_id: str
     expires_at: AwareDatetime | None = None
+    lifetime: timedelta | None = None
 
 
 class Rotation(_Document):
@@ -68,8 +69,11 @@ class Rotation(_Document):
     id: str
     reason: str
     started_at: AwareDatetime
+    #: What the policy named when it began; it may name something else by the time this ends.
+    selector: str
     #: The key as it was before: what consumers still use.
     key_id: str
+    key_name: str
     redacted: str
     fingerprint: str | None = None
     expires_at: AwareDatetime | None = None

@@ -122,6 +122,16 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivery:
+    """A key this process has minted and put into the store, in the rotation at hand."""
+
+    #: From the provider's answer to the store's acknowledgement.
+    danger_seconds: float
+    #: The provider has accepted the key already.
+    proved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything a decision may depend on, at one moment."""
 
@@ -139,8 +149,8 @@ class Snapshot:
     limits: Limits
     #: A person asked for a rotation now.
     demanded: bool = False
-    #: This process has used the key that the store holds, with success.
-    verified: bool = False
+    #: What this process knows of a delivery that it has just made itself.
+    delivery: Delivery | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +176,8 @@ class Plan:
     source: Key
     expires_at: datetime | None
     grace: timedelta
+    #: What the new key is given; its own successor gets as much. None: unbounded.
+    lifetime: timedelta | None = None
     bindings: AnyBindings | None = None
 
 
@@ -188,6 +200,13 @@ class Locked:
 
 
 @dataclass(frozen=True, slots=True)
+class Lock:
+    """Take the lease and look again later: the owner before us may still have the lost key."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
 class Mint:
     """Take the lease, write the intent, mint, deliver."""
 
@@ -200,6 +219,7 @@ class Deliver:
     """Copy the new key from a target that has it to those that do not."""
 
     reason: Reason
+    key: Key
     secret: Secret
 
 
@@ -229,4 +249,4 @@ class Refuse:
     until: datetime | None = None
 
 
-Step = Wait | Locked | Mint | Deliver | Promote | Retire | Refuse
+Step = Wait | Locked | Lock | Mint | Deliver | Promote | Retire | Refuse

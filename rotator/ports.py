@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from rotator.events import Event
     from rotator.journal import Journal
     from rotator.keys import Listing, Minted, Order, Scope
-    from rotator.model import Held, Target
+    from rotator.model import Held, Limits, Target
     from rotator.secrets import Secret
 
 
@@ -166,3 +166,20 @@ class Emit(Protocol):
     def __call__(self, event: Event, /, **fields: object) -> None:
         """Emit ``event`` with ``fields``, none of them a secret."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything outside the reconcile: what a simulation replaces, all of it and nothing else."""
+
+    issuer: KeyIssuer
+    store: SecretStore
+    clock: Clock
+    emit: Emit
+    limits: Limits
+    #: Who this process is in leases: unique in the world.
+    me: str
+    #: A fresh identifier for a rotation.
+    new_id: Callable[[], str]
+    #: A number in [0, 1), for delays.
+    jitter: Callable[[], float]

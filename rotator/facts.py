@@ -1,0 +1,74 @@
+"""The fields of events: what a snapshot says, in the words of the catalogue. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from rotator.errors import RotatorError
+    from rotator.events import Level
+    from rotator.journal import Journal
+    from rotator.keys import Key
+    from rotator.model import Reason, Snapshot
+
+_HALF, _TENTH = 0.5, 0.1
+
+
+def of_key(key: Key) -> dict[str, object]:
+    """Which key an event is about."""
+    return {"key_id": key.id, "redacted_key": key.redacted, "expires_at": key.expires_at}
+
+
+def of_rotation(s: Snapshot, reason: Reason | None = None) -> dict[str, object]:
+    """Which rotation of which policy; empty rotation fields when none is in flight."""
+    fields: dict[str, object] = {"policy": s.policy.name}
+    if reason is not None:
+        fields["reason"] = reason.code
+    return fields | of_journal(s.journal)
+
+
+def of_journal(journal: Journal) -> dict[str, object]:
+    """The rotation in flight."""
+    rotation = journal.rotation
+    if rotation is None:
+        return {}
+    return {
+        "reason": rotation.reason,
+        "rotation_id": rotation.id,
+        "strategy": rotation.mints[-1].strategy if rotation.mints else None,
+        "old_key_id": rotation.key_id,
+        "old_redacted_key": rotation.redacted,
+    }
+
+
+def of_error(error: RotatorError) -> dict[str, object]:
+    """What went wrong and what to do."""
+    return {"error": error.message, "error_code": error.code, "remedy": error.remedy}
+
+
+def of_grace(s: Snapshot, now: datetime) -> dict[str, object]:
+    """When the old key stops working by itself, and how long that is from ``now``."""
+    deadline = old_key_ends(s)
+    left = None if deadline is None else round((deadline - now).total_seconds(), 3)
+    return {"grace_deadline": deadline, "grace_seconds_left": left}
+
+
+def old_key_ends(s: Snapshot) -> datetime | None:
+    """When consumers that still use the old key lose access; None when nothing ends it."""
+    rotation = s.journal.rotation
+    if rotation is None:
+        return None
+    ends = [end for end in (rotation.grace_deadline, rotation.expires_at) if end is not None]
+    return min(ends, default=None)
+
+
+def urgency(left: timedelta | None, whole: timedelta) -> Level:
+    """The level of a failed delivery: it rises as the grace runs out."""
+    if left is None or not whole:
+        return "warning"
+    part = left / whole
+    if part < _TENTH:
+        return "critical"
+    return "error" if part < _HALF else "warning"

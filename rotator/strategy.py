@@ -1,0 +1,162 @@
+"""How to mint: refresh or reissue, with which expiry and which grace. Pure.
+
+The trap (``docs/arize-api.md``): on today's service a refresh cannot give a key a longer life. A
+daemon that only refreshes replaces the secret faithfully and still lets the key die on its old
+date. So ``auto`` refreshes what has no expiry, or what somebody will extend later, and reissues
+the rest. A reissue is the safer of the two besides: it leaves the old key untouched until we
+revoke it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from rotator import words
+from rotator.keys import Bindings, Key, KeyType
+from rotator.model import Choice, Plan, Reason, Refuse
+
+if TYPE_CHECKING:
+    from rotator.journal import Mint
+    from rotator.keys import AnyBindings
+    from rotator.model import Policy, Snapshot
+
+#: The provider's bound on ``grace_period_seconds``.
+MAX_REFRESH_GRACE = timedelta(hours=24)
+
+
+def expiry_margin(policy: Policy, retry_budget: timedelta) -> timedelta:
+    """How long before its expiry a key is replaced.
+
+    A policy that names no ``before_expiry`` (it rotates by age) still must not let a key die.
+    """
+    return policy.before_expiry or 2 * max(policy.grace, retry_budget)
+
+
+def choose(s: Snapshot, key: Key) -> Plan | Refuse:
+    """The plan for a new rotation of ``key``, or why there is none."""
+    if s.policy.strategy is Choice.REISSUE:
+        return _reissue(s, key, _lifetime(s, key))
+    if s.policy.strategy is Choice.REFRESH:
+        return _refresh(s, key)
+    if key.expires_at is None or _keeps_its_date(s, key):
+        plan = _refresh(s, key)
+        return plan if isinstance(plan, Plan) else _reissue(s, key, _lifetime(s, key))
+    plan = _reissue(s, key, _lifetime(s, key))
+    if isinstance(plan, Refuse) and plan.reason.code == "bindings_unknown":
+        # On the older eras a refresh may extend; on today's the provider refuses and nothing is
+        # lost by having asked.
+        refreshed = _refresh(s, key)
+        return refreshed if isinstance(refreshed, Plan) else plan
+    return plan
+
+
+def choose_repair(s: Snapshot, old: Key, lost: Key, planned: Mint) -> Plan | Refuse:
+    """The plan to replace ``lost``, a key that was minted and whose raw key nobody has.
+
+    A reissue is preferred: it cannot shorten what is left of the old key's life. Otherwise the
+    *replacement* is refreshed, never the old key. Either way the lifetime is the one ``planned``:
+    after a refresh the old key's own dates tell the end of its grace, not what it was given.
+    """
+    if s.policy.strategy is not Choice.REFRESH:
+        reissued = _reissue(s, old, planned.lifetime)
+        if isinstance(reissued, Plan):
+            return reissued
+    grace = max(min(s.policy.grace, MAX_REFRESH_GRACE, _left(s, lost)), timedelta(0))
+    return Plan("refresh", lost, lost.expires_at, grace, planned.lifetime)
+
+
+def privileges_differ(plan: Plan, new: Key) -> str | None:
+    """What a reissued key may do that the old one may not, or the reverse; None when nothing shows.
+
+    A user key acts as its creator, so one that somebody else created cannot be reissued by us.
+    """
+    old = plan.source
+    if new.type not in {old.type, KeyType.UNKNOWN}:
+        return f"the old key is a {old.type} key, the new one a {new.type} key"
+    if old.type is KeyType.USER and old.created_by and new.created_by not in {None, old.created_by}:
+        return "the old key acts as another user than the one the management key belongs to"
+    wanted = plan.bindings
+    if isinstance(wanted, Bindings) and new.bindings and not wanted.same_as(new.bindings):
+        return "the provider gave the new key other bindings than were asked for"
+    return None
+
+
+def _refresh(s: Snapshot, key: Key) -> Plan | Refuse:
+    grace = min(s.policy.grace, MAX_REFRESH_GRACE, _left(s, key))
+    if grace < s.limits.retry_budget:
+        return Refuse(
+            Reason(
+                "grace_too_short",
+                f"a refresh would leave the old key {words.length(grace)}, less than the"
+                f" {words.length(s.limits.retry_budget)} that delivering the new one may take",
+            ),
+            remedy="use `strategy: auto` or `reissue`, or rotate earlier (`before_expiry`)",
+        )
+    lifetime = _lifetime(s, key)
+    if key.expires_at is None:
+        until = _from_now(s, s.policy.lifetime)
+    elif _far_from_expiry(s, key) and s.policy.lifetime is None:
+        until = key.expires_at
+    else:
+        until = _from_now(s, lifetime)
+    return Plan("refresh", key, until, grace, lifetime)
+
+
+def _reissue(s: Snapshot, key: Key, lifetime: timedelta | None) -> Plan | Refuse:
+    if key.type is KeyType.UNKNOWN:
+        return Refuse(
+            Reason("key_type_unknown", f"key {key.id} is of a type this version does not know"),
+            remedy="use `strategy: refresh`, or upgrade rotator",
+        )
+    bindings: AnyBindings | None = None
+    if key.type is KeyType.SERVICE:
+        bindings = key.bindings or s.policy.bindings
+        if bindings is None:
+            return Refuse(
+                Reason(
+                    "bindings_unknown",
+                    f"the provider does not show the privileges of service key {key.id}, and a"
+                    " reissue must not guess them",
+                ),
+                remedy="write them under `key.bindings` of the policy, or give the management key"
+                " the right to list service keys of the whole account",
+            )
+    if key.expires_at is not None and lifetime is None and s.journal.rotation is None:
+        return Refuse(
+            Reason("lifetime_unknown", f"the provider does not tell when key {key.id} was created"),
+            remedy="set `rotate.lifetime` of the policy",
+        )
+    grace = max(min(s.policy.grace, _left(s, key)), timedelta(0))
+    return Plan("reissue", key, _from_now(s, lifetime), grace, lifetime, bindings)
+
+
+def _lifetime(s: Snapshot, key: Key) -> timedelta | None:
+    """What the new key is given: the policy's word, else as much as the old one was given."""
+    if s.policy.lifetime is not None:
+        return s.policy.lifetime
+    current = s.journal.current
+    if current is not None and current.key_id == key.id and current.lifetime is not None:
+        return current.lifetime
+    if key.expires_at is None or key.created_at is None:
+        return None
+    return key.expires_at - key.created_at
+
+
+def _keeps_its_date(s: Snapshot, key: Key) -> bool:
+    """Whether a refresh with the old date does: time is left, and a later rotation extends."""
+    extends_later = s.policy.before_expiry is not None
+    return extends_later and s.policy.lifetime is None and _far_from_expiry(s, key)
+
+
+def _far_from_expiry(s: Snapshot, key: Key) -> bool:
+    return _left(s, key) > expiry_margin(s.policy, s.limits.retry_budget)
+
+
+def _left(s: Snapshot, key: Key) -> timedelta:
+    return timedelta.max if key.expires_at is None else key.expires_at - s.now
+
+
+def _from_now(s: Snapshot, lifetime: timedelta | None) -> datetime | None:
+    """Whole seconds: what goes over the wire is what the listing will show."""
+    return None if lifetime is None else (s.now + lifetime).replace(microsecond=0)

@@ -1,0 +1,229 @@
+"""What each act writes into the journal: from a snapshot to the next document. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from rotator.journal import Current, Lease, Mint, Record, Retiring, Rotation
+from rotator.keys import Key, KeyType
+from rotator.secrets import Redacted
+from rotator.views import fresh_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from rotator.journal import Journal, Outcome
+    from rotator.keys import Minted
+    from rotator.model import Held, Plan, Reason, Snapshot
+    from rotator.secrets import Secret
+
+
+def locked(s: Snapshot) -> Journal:
+    """We hold the lease, from now."""
+    return s.journal.changed(s.now, lease=_lease(s))
+
+
+def begun(s: Snapshot, reason: Reason, plan: Plan, rotation_id: str) -> Journal:
+    """Lease and intent in one write: from here on a crash is visible.
+
+    ``rotation_id`` names a new rotation; one in flight keeps its own.
+    """
+    rotation = s.journal.rotation or _rotation(s, reason, plan, rotation_id)
+    mint = Mint(
+        owner=s.me,
+        at=s.now,
+        strategy=plan.strategy,
+        source_id=plan.source.id,
+        expires_at=plan.expires_at,
+        lifetime=plan.lifetime,
+    )
+    deadline = rotation.grace_deadline
+    if plan.strategy == "refresh" and deadline is None:
+        deadline = s.now + plan.grace
+    rotation = rotation.model_copy(
+        update={"mints": (*rotation.mints, mint), "grace_deadline": deadline}
+    )
+    return s.journal.changed(s.now, lease=_lease(s), rotation=rotation)
+
+
+def unminted(s: Snapshot) -> Journal:
+    """The provider refused the last mint: it never was. A rotation without any never was either."""
+    rotation = s.journal.rotation
+    if rotation is not None:
+        mints = rotation.mints[:-1]
+        deadline = rotation.grace_deadline if mints else None
+        rotation = rotation.model_copy(update={"mints": mints, "grace_deadline": deadline})
+    return s.journal.changed(
+        s.now, lease=None, rotation=rotation if rotation and rotation.mints else None
+    )
+
+
+def refused(s: Snapshot, key: Key | None) -> Journal:
+    """We did not want the key we got: it is to be revoked, and the rotation has failed."""
+    rotation = _in_flight(s)
+    source = key or _as_it_was(rotation)
+    record = _record(s, source, "failed", None, None)
+    leaving = () if key is None else (_leaving(rotation, key, s.now),)
+    return s.journal.changed(
+        s.now,
+        lease=None,
+        rotation=None,
+        retiring=_merged(s, leaving),
+        history=(record, *s.journal.history),
+    )
+
+
+def completed(s: Snapshot, key: Key, secret: Secret, danger_seconds: float | None) -> Journal:
+    """The delivered key works: it is the current one now, the others of the rotation leave."""
+    rotation = _in_flight(s)
+    mint = rotation.mints[-1]
+    ends = _old_ends(s, rotation, mint)
+    outcome: Outcome = "repaired" if len(rotation.mints) > 1 else "completed"
+    record = _record(s, key, outcome, ends, danger_seconds)
+    leaving = [
+        _leaving(rotation, orphan, s.now)
+        for orphan in fresh_keys(s)
+        if orphan.id not in {key.id, rotation.key_id}
+    ]
+    if rotation.key_id != key.id:
+        leaving.append(_leaving(rotation, _as_it_was(rotation), ends))
+    return s.journal.changed(
+        s.now,
+        selector=rotation.selector,
+        current=Current(
+            key_id=key.id,
+            redacted=str(key.redacted),
+            fingerprint=secret.fingerprint,
+            since=s.now,
+            expires_at=key.expires_at,
+            lifetime=mint.lifetime,
+        ),
+        lease=None,
+        rotation=None,
+        retiring=_merged(s, leaving),
+        history=(record, *s.journal.history),
+    )
+
+
+def after_mint(s: Snapshot, plan: Plan, minted: Minted, held: tuple[Held, ...]) -> Snapshot | None:
+    """What a new look would show once the key is delivered; None when the answer told too little.
+
+    The answer to a refresh has no bindings, and some servers leave out more: the old key's word
+    stands in where a refresh does not change it.
+    """
+    new = minted.key
+    if new is None:
+        return None
+    old = plan.source
+    redacted = new.redacted if new.redacted.matches(minted.secret) else minted.secret.redacted
+    new = replace(new, redacted=redacted, name=old.name, bindings=new.bindings or old.bindings)
+    if new.type is KeyType.UNKNOWN:
+        new = replace(new, type=old.type)
+    others = (key for key in s.keys if key.id != new.id)
+    return replace(s, keys=(*(_ending(s, plan, key) for key in others), new), held=held)
+
+
+def _ending(s: Snapshot, plan: Plan, key: Key) -> Key:
+    """``key`` as the provider has it once ``plan`` went through: a refreshed one has an end now."""
+    rotation = s.journal.rotation
+    if plan.strategy != "refresh" or key.id != plan.source.id or rotation is None:
+        return key
+    ends = rotation.mints[-1].at + plan.grace
+    return replace(key, expires_at=min(ends, key.expires_at) if key.expires_at else ends)
+
+
+def retired(s: Snapshot, entry: Retiring) -> Journal:
+    """``entry`` is revoked."""
+    rest = tuple(other for other in s.journal.retiring if other.key_id != entry.key_id)
+    return s.journal.changed(s.now, retiring=rest)
+
+
+def postponed(s: Snapshot, entry: Retiring, until: datetime) -> Journal:
+    """``entry`` could not be revoked; it is tried again at ``until``."""
+    later = entry.model_copy(update={"at": until, "failures": entry.failures + 1})
+    rest = tuple(later if other.key_id == entry.key_id else other for other in s.journal.retiring)
+    return s.journal.changed(s.now, retiring=rest)
+
+
+def _lease(s: Snapshot) -> Lease:
+    """Renewing keeps ``taken_at``: how long we have been at it matters to :mod:`decide`."""
+    held = s.journal.lease
+    ours = held is not None and held.owner == s.me and held.until > s.now
+    taken_at = held.taken_at if held is not None and ours else s.now
+    return Lease(owner=s.me, taken_at=taken_at, until=s.now + s.limits.lease)
+
+
+def _rotation(s: Snapshot, reason: Reason, plan: Plan, rotation_id: str) -> Rotation:
+    key = plan.source
+    before = next((held.value for held in s.held if held.value is not None), None)
+    return Rotation(
+        id=rotation_id,
+        reason=reason.code,
+        started_at=s.now,
+        selector=str(s.policy.selector),
+        key_id=key.id,
+        key_name=key.name,
+        redacted=str(key.redacted),
+        fingerprint=before.fingerprint if before else None,
+        expires_at=key.expires_at,
+        siblings=tuple(sorted(other.id for other in s.keys if other.id != key.id)),
+    )
+
+
+def _in_flight(s: Snapshot) -> Rotation:
+    if s.journal.rotation is None:
+        raise AssertionError("no rotation in flight")
+    return s.journal.rotation
+
+
+def _old_ends(s: Snapshot, rotation: Rotation, mint: Mint) -> datetime:
+    """When the old key stops: by the provider's clock after a refresh, by our hand otherwise."""
+    old = next((key for key in s.keys if key.id == rotation.key_id), None)
+    untouched = old is not None and str(old.redacted) == rotation.redacted
+    deadline = rotation.grace_deadline
+    if deadline is None or (mint.strategy == "reissue" and untouched):
+        deadline = s.now + s.policy.grace
+    expiries = (rotation.expires_at, old.expires_at if old else None)
+    return min([deadline, *(expiry for expiry in expiries if expiry is not None)])
+
+
+def _as_it_was(rotation: Rotation) -> Key:
+    return Key(
+        rotation.key_id,
+        rotation.key_name,
+        Redacted.parse(rotation.redacted),
+        expires_at=rotation.expires_at,
+    )
+
+
+def _leaving(rotation: Rotation, key: Key, at: datetime) -> Retiring:
+    return Retiring(key_id=key.id, redacted=str(key.redacted), at=at, rotation=rotation.id)
+
+
+def _merged(s: Snapshot, leaving: Iterable[Retiring]) -> tuple[Retiring, ...]:
+    """One entry a key; what was already known of a key stays (it may be late already)."""
+    known = {entry.key_id: entry for entry in (*leaving, *s.journal.retiring)}
+    return tuple(known.values())
+
+
+def _record(
+    s: Snapshot, key: Key, outcome: Outcome, ends: datetime | None, danger_seconds: float | None
+) -> Record:
+    rotation = _in_flight(s)
+    return Record(
+        rotation=rotation.id,
+        reason=rotation.reason,
+        strategy=rotation.mints[-1].strategy,
+        outcome=outcome,
+        started_at=rotation.started_at,
+        finished_at=s.now,
+        old_key_id=rotation.key_id,
+        old_redacted=rotation.redacted,
+        key_id=key.id,
+        redacted=str(key.redacted),
+        expires_at=key.expires_at,
+        old_valid_until=ends,
+        danger_seconds=danger_seconds,
+    )

@@ -1,0 +1,139 @@
+"""What a snapshot shows: the key that is meant, those a rotation made, what is due when. Pure."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from rotator import words
+from rotator.keys import KeyStatus
+from rotator.model import Reason
+from rotator.secrets import Redacted
+from rotator.strategy import expiry_margin
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from rotator.journal import Retiring, Rotation
+    from rotator.keys import Key
+    from rotator.model import Snapshot
+    from rotator.secrets import Secret
+
+#: Clocks are corrected to about a second; what the provider stamps may still lie a little before.
+_SKEW = timedelta(seconds=5)
+
+
+def wanted_id(s: Snapshot) -> str | None:
+    """The id to look for: the lineage's, else the policy's; None when it names no id."""
+    current = s.journal.current
+    if current is not None and s.journal.selector == str(s.policy.selector):
+        return current.key_id
+    return s.policy.selector.id
+
+
+def current_keys(s: Snapshot) -> tuple[Key, ...]:
+    """The key the policy is about now; empty or several are faults that have their own checks."""
+    active = [key for key in s.keys if key.status is not KeyStatus.REVOKED]
+    wanted = wanted_id(s)
+    if wanted is not None:
+        return tuple(key for key in active if key.id == wanted)[:1]
+    leaving = {entry.key_id for entry in s.journal.retiring}
+    return tuple(
+        key
+        for key in active
+        if key.name == s.policy.selector.name
+        and key.id not in leaving
+        and s.policy.selector.type in {None, key.type}
+    )
+
+
+def fresh_keys(s: Snapshot) -> tuple[Key, ...]:
+    """The usable keys that the rotation in flight may have minted, newest first.
+
+    Either the old id shows another secret (a refresh that keeps ids), or a key with the old one's
+    name came into being after the intent. Empty when no rotation is in flight.
+    """
+    rotation = s.journal.rotation
+    if rotation is None:
+        return ()
+    old = next((key for key in s.keys if key.id == rotation.key_id), None)
+    fresh = [key for key in s.keys if key.usable(s.now) and _explained_by(rotation, old, key)]
+    return tuple(sorted(fresh, key=_age, reverse=True))
+
+
+def _age(key: Key) -> tuple[bool, datetime | None, str]:
+    return key.created_at is not None, key.created_at, key.id
+
+
+def _explained_by(rotation: Rotation, old: Key | None, key: Key) -> bool:
+    if key.id == rotation.key_id:
+        return bool(key.redacted.head) and str(key.redacted) != rotation.redacted
+    if key.id in rotation.siblings or key.name != rotation.key_name:
+        return False
+    if old is not None and key.type is not old.type:
+        return False
+    return key.created_at is None or key.created_at >= rotation.started_at - _SKEW
+
+
+def delivered_key(s: Snapshot) -> tuple[Key, Secret] | None:
+    """The newest fresh key that some target holds, with its secret."""
+    rotation = s.journal.rotation
+    if rotation is None:
+        return None
+    for key in fresh_keys(s):
+        for held in s.held:
+            value = held.value
+            if value is None or value.fingerprint == rotation.fingerprint:
+                continue
+            if key.redacted.matches(value):
+                return key, value
+    return None
+
+
+def expiry_due(s: Snapshot, key: Key) -> datetime | None:
+    """When ``key`` is to be replaced for its expiry; None when it has none."""
+    if key.expires_at is None:
+        return None
+    return _not_before(s, key.expires_at - expiry_margin(s.policy, s.limits.retry_budget))
+
+
+def age_due(s: Snapshot, key: Key) -> datetime | None:
+    """By age since the last rotation, or since the creation where there was none yet."""
+    current = s.journal.current
+    births = [key.created_at] if key.created_at else []
+    if current is not None and current.key_id == key.id:
+        births.append(current.since)
+    if s.policy.max_age is None or not births:
+        return None
+    return _not_before(s, max(births) + s.policy.max_age)
+
+
+def _not_before(s: Snapshot, due: datetime) -> datetime:
+    """No runaway: one automatic rotation in each ``min_interval``, whatever the world says."""
+    last = s.journal.last_completed_at
+    return due if last is None else max(due, last + s.policy.min_interval)
+
+
+def expiry_reason(s: Snapshot, key: Key) -> Reason:
+    """Why :func:`expiry_due`."""
+    margin = words.length(expiry_margin(s.policy, s.limits.retry_budget))
+    expiry = words.moment(key.expires_at) if key.expires_at else "never"
+    return Reason("key_near_expiry", f"expires {expiry}, and is replaced {margin} before")
+
+
+def age_reason(s: Snapshot) -> Reason:
+    """Why :func:`age_due`."""
+    age = words.length(s.policy.max_age) if s.policy.max_age else "any age"
+    return Reason("key_reached_max_age", f"is replaced at an age of {age}")
+
+
+def in_use(s: Snapshot, entry: Retiring) -> bool:
+    """Whether revoking ``entry`` could take somebody's access.
+
+    It is the key the policy is about, or a target holds it again (somebody put it back), or a
+    target holds nothing at all, so that the old key may be the last one anybody has.
+    """
+    if entry.key_id in {key.id for key in current_keys(s)}:
+        return True
+    shown = Redacted.parse(entry.redacted)
+    return any(held.value is None or shown.matches(held.value) for held in s.held)
