@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rotator.views import current_keys
+
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
@@ -19,6 +21,12 @@ _HALF, _TENTH = 0.5, 0.1
 def of_key(key: Key) -> dict[str, object]:
     """Which key an event is about."""
     return {"key_id": key.id, "redacted_key": key.redacted, "expires_at": key.expires_at}
+
+
+def of_current(s: Snapshot) -> dict[str, object]:
+    """The key that a policy is about; empty when there is none, or more than one."""
+    found = current_keys(s)
+    return of_key(found[0]) if len(found) == 1 else {}
 
 
 def of_rotation(s: Snapshot, reason: Reason | None = None) -> dict[str, object]:

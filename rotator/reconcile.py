@@ -109,7 +109,7 @@ class Reconciler:
             world.store.load(policy.name),
             asyncio.gather(*(world.store.read(target) for target in policy.targets)),
         )
-        keys = await self._keys(policy, journal)
+        keys = await self.keys(policy, journal)
         return Snapshot(
             policy=policy,
             keys=keys,
@@ -122,12 +122,25 @@ class Reconciler:
             demanded=demanded,
         )
 
-    async def _keys(self, policy: Policy, journal: Journal) -> tuple[Key, ...]:
-        """The provider's keys that concern the policy, newer than anything the journal tells."""
+    async def keys(
+        self, policy: Policy, journal: Journal, *, since: datetime | None = None
+    ) -> tuple[Key, ...]:
+        """The provider's keys that concern the policy, newer than anything the journal tells.
+
+        Args:
+            policy: Whose keys.
+            journal: What is known of it.
+            since: The oldest listing to trust; by default, one minute, and none from before the
+                journal's last change or while a rotation is in flight.
+
+        Raises:
+            RotatorError: From the provider.
+        """
         now = self._world.clock.now()
-        since = now if journal.rotation else now - _FRESH
-        if journal.changed_at is not None:
-            since = min(max(since, journal.changed_at), now)
+        if since is None:
+            since = now if journal.rotation else now - _FRESH
+            if journal.changed_at is not None:
+                since = min(max(since, journal.changed_at), now)
         main, ids, names = _wanted(policy, journal)
         keys: dict[str, Key] = {}
         for scope in policy.selector.scopes:

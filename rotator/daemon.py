@@ -1,0 +1,157 @@
+"""The daemon: every policy is looked at in its moment, and all of them when keys are listed again.
+
+The scheduler only says when. The work is done by tasks that the daemon owns, because a scheduler
+that shuts down cancels what it runs, and a task may hold a key that nobody else has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from rotator.decide import decide
+from rotator.errors import RotatorError
+from rotator.events import Event
+from rotator.model import Wait
+from rotator.runner import Ending, Runner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+    from datetime import datetime, timedelta
+
+    from rotator.model import Policy, Snapshot
+    from rotator.ports import World
+    from rotator.reconcile import Reconciler
+    from rotator.runner import Result
+
+
+class Agenda(Protocol):
+    """Calls back at moments of the corrected clock. Callbacks return at once."""
+
+    def at(self, name: str, when: datetime, call: Callable[[], object]) -> None:
+        """Call ``call`` at ``when`` (at once, when that is past); replaces what ``name`` had."""
+        ...
+
+    def every(self, name: str, period: timedelta, call: Callable[[], object]) -> None:
+        """Call ``call`` every ``period``, first after one."""
+        ...
+
+    def stop(self) -> None:
+        """No calls from here on."""
+        ...
+
+
+class Daemon:
+    """Runs until told to stop.
+
+    Args:
+        world: The services.
+        reconciler: Does the work; also re-lists.
+        policies: What to look after.
+        agenda: Says when.
+        concurrency: How many policies are worked at, at the same time.
+        relist: How often the provider's keys are listed again. What somebody changed by hand is
+            noticed after this at the latest; so is a moment that the scheduler slept through.
+    """
+
+    def __init__(  # noqa: PLR0913 - wiring
+        self,
+        world: World,
+        reconciler: Reconciler,
+        policies: Sequence[Policy],
+        agenda: Agenda,
+        *,
+        concurrency: int,
+        relist: timedelta,
+    ) -> None:
+        self._world = world
+        self._reconciler = reconciler
+        self._policies = {policy.name: policy for policy in policies}
+        self._agenda = agenda
+        self._relist_period = relist
+        self._runner = Runner(world, reconciler, concurrency=concurrency)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._failures: dict[str, int] = {}
+        self._last: dict[str, Snapshot] = {}
+        self._due: dict[str, datetime] = {}
+        self._relisting: asyncio.Task[None] | None = None
+
+    async def run(self, stop: asyncio.Future[str]) -> None:
+        """Look after all policies until ``stop`` holds the name of a signal."""
+        emit = self._world.emit
+        emit(Event.DAEMON_STARTED, policies=len(self._policies), owner=self._world.me)
+        for name in self._policies:
+            self._begin(name)
+        self._agenda.every("relist", self._relist_period, self._begin_relisting)
+        signal = await stop
+        emit(Event.DAEMON_STOPPING, signal=signal, in_flight=self._reconciler.undelivered)
+        self._agenda.stop()
+        await self._finish()
+        emit(Event.DAEMON_STOPPED)
+
+    async def _finish(self) -> None:
+        """Begin nothing new. What holds an undelivered key goes on until that is delivered."""
+        tasks = [*self._tasks.values(), *([self._relisting] if self._relisting else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._reconciler.drain()
+
+    def _begin(self, name: str) -> None:
+        """Look at a policy now, unless somebody is at it."""
+        self._due.pop(name, None)
+        if name not in self._tasks:
+            self._tasks[name] = self._own(self._look(name))
+            self._tasks[name].add_done_callback(lambda _: self._tasks.pop(name, None))
+
+    @staticmethod
+    def _own(work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        return asyncio.get_running_loop().create_task(work)
+
+    async def _look(self, name: str) -> None:
+        attempt = self._failures.get(name, 0) + 1
+        result = await self._runner.look(self._policies[name], attempt=attempt)
+        failed = result.ending in {Ending.UNREADY, Ending.FAILED}
+        self._failures[name] = attempt if failed else 0
+        self._remember(name, result)
+
+    def _remember(self, name: str, result: Result) -> None:
+        if result.snapshot is None:
+            # Not known any more: the next listing begins a new look.
+            self._last.pop(name, None)
+        else:
+            # Without what the store holds: a daemon keeps no raw keys between two looks.
+            self._last[name] = replace(result.snapshot, held=(), delivery=None)
+        self._schedule(name, result.next_at)
+
+    def _schedule(self, name: str, when: datetime | None) -> None:
+        if when is not None and self._due.get(name) != when:
+            self._due[name] = when
+            self._agenda.at(name, when, lambda: self._begin(name))
+
+    def _begin_relisting(self) -> None:
+        if self._relisting is None or self._relisting.done():
+            self._relisting = self._own(self._relist())
+
+    async def _relist(self) -> None:
+        """List the keys again, and look at the policies for which that changes something."""
+        since = self._world.clock.now()
+        for name, policy in self._policies.items():
+            if name in self._tasks:
+                continue
+            last = self._last.get(name)
+            if last is None:
+                self._begin(name)
+                continue
+            try:
+                keys = await self._reconciler.keys(policy, last.journal, since=since)
+            except RotatorError:
+                # The look says what is wrong, and when it is tried again.
+                self._begin(name)
+                continue
+            step = decide(replace(last, keys=keys, now=self._world.clock.now()))
+            if not isinstance(step, Wait) or step.soon:
+                self._begin(name)
+            else:
+                self._schedule(name, step.until)

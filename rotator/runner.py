@@ -1,0 +1,182 @@
+"""Looks at policies: many at once, none in another's way, and says how each look ended.
+
+This is the boundary that no error of one policy crosses. The daemon, the CronJob and the person at
+the terminal share it and everything below.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from rotator import facts
+from rotator.backoff import polite
+from rotator.errors import RotatorError, Temporary
+from rotator.events import Event
+from rotator.model import Locked, Refuse, Wait
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from rotator.model import Policy, Snapshot
+    from rotator.ports import World
+    from rotator.reconcile import Looked, Reconciler
+
+
+class Ending(StrEnum):
+    """How a look ended."""
+
+    WELL = "well"
+    LOCKED = "locked"
+    #: Tried again soon: a service was not ready.
+    UNREADY = "unready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One look at one policy. ``next_at`` None: when the provider's keys are listed again."""
+
+    policy: Policy
+    ending: Ending
+    next_at: datetime | None = None
+    rotated: bool = False
+    snapshot: Snapshot | None = None
+
+
+class Runner:
+    """Looks at policies with bounded concurrency.
+
+    Args:
+        world: The services.
+        reconciler: Does the work.
+        concurrency: How many policies are worked at, at the same time.
+    """
+
+    def __init__(self, world: World, reconciler: Reconciler, *, concurrency: int) -> None:
+        self._world = world
+        self._reconciler = reconciler
+        self._slots = asyncio.Semaphore(concurrency)
+        self._planned: dict[str, datetime | None] = {}
+
+    async def look(self, policy: Policy, *, demanded: bool = False, attempt: int = 1) -> Result:
+        """One look. Never raises but when cancelled; what went wrong is an event and the result.
+
+        Args:
+            policy: What to look after.
+            demanded: A person wants it rotated now.
+            attempt: How many looks in a row this one is, should it fail as the others did.
+        """
+        try:
+            async with self._slots:
+                looked = await self._reconciler.reconcile(policy, demanded=demanded)
+        except Temporary as error:
+            return self._unready(policy, error, attempt)
+        except RotatorError as error:
+            return self._failed(policy, facts.of_error(error))
+        except Exception as error:  # noqa: BLE001 - the one boundary: no policy may stop another
+            fields: dict[str, object] = {
+                "error": f"{type(error).__name__}, which is a fault of rotator's own",
+                "error_code": "internal",
+                "remedy": "please report it",
+                "exception": error,
+            }
+            return self._failed(policy, fields)
+        return self._ended(policy, looked)
+
+    async def once(
+        self, policies: Iterable[Policy], *, demanded: bool, patience: timedelta
+    ) -> list[Result]:
+        """One pass: a look at each of ``policies``, repeated for ``patience`` while unready."""
+        started = self._world.clock.monotonic()
+        results = await asyncio.gather(
+            *(self._patiently(policy, demanded, patience) for policy in policies)
+        )
+        self._world.emit(
+            Event.PASS_COMPLETED,
+            policies=len(results),
+            rotated=sum(result.rotated for result in results),
+            failed=sum(result.ending is Ending.FAILED for result in results),
+            skipped=sum(result.ending is Ending.LOCKED for result in results),
+            duration_seconds=round(self._world.clock.monotonic() - started, 3),
+        )
+        return results
+
+    async def _patiently(self, policy: Policy, demanded: bool, patience: timedelta) -> Result:  # noqa: FBT001
+        clock = self._world.clock
+        give_up_at = clock.monotonic() + patience.total_seconds()
+        attempt = 1
+        while True:
+            result = await self.look(policy, demanded=demanded, attempt=attempt)
+            if result.ending is not Ending.UNREADY or result.next_at is None:
+                return result
+            delay = max(result.next_at - clock.now(), timedelta(0))
+            if clock.monotonic() + delay.total_seconds() > give_up_at:
+                return self._out_of_patience(policy, patience)
+            await clock.sleep(delay)
+            attempt += 1
+
+    def _out_of_patience(self, policy: Policy, patience: timedelta) -> Result:
+        seconds = f"{patience.total_seconds():.0f}s"
+        fields: dict[str, object] = {
+            "error": f"a service was not ready for {seconds}; nothing was minted",
+            "error_code": "out_of_patience",
+            "remedy": "run again when it is back, or wait longer with --patience",
+        }
+        return self._failed(policy, fields)
+
+    def _ended(self, policy: Policy, looked: Looked) -> Result:
+        step, rotated, s = looked.step, looked.rotated, looked.snapshot
+        if isinstance(step, Locked):
+            self._world.emit(
+                Event.POLICY_SKIPPED_LOCKED,
+                policy=policy.name,
+                reason=step.reason.code,
+                owner=step.owner,
+                until=step.until,
+            )
+            return Result(policy, Ending.LOCKED, step.until, rotated, s)
+        if isinstance(step, Refuse):
+            fields: dict[str, object] = {
+                "error": step.reason.text,
+                "error_code": step.reason.code,
+                "remedy": step.remedy,
+            }
+            return self._failed(policy, fields, step.until)
+        self._say_planned(policy, step, s)
+        return Result(policy, Ending.WELL, step.until, rotated, s)
+
+    def _say_planned(self, policy: Policy, step: Wait, s: Snapshot) -> None:
+        if policy.name in self._planned and self._planned[policy.name] == step.until:
+            return
+        self._planned[policy.name] = step.until
+        fields = facts.of_current(s)
+        self._world.emit(
+            Event.POLICY_PLANNED,
+            policy=policy.name,
+            reason=step.reason.code,
+            next_at=step.until,
+            **fields,
+        )
+
+    def _unready(self, policy: Policy, error: Temporary, attempt: int) -> Result:
+        delay = polite(attempt, jitter=self._world.jitter(), asked=error.delay)
+        retry_at = self._world.clock.now() + delay
+        self._world.emit(
+            Event.POLICY_RETRYING,
+            policy=policy.name,
+            attempt=attempt,
+            retry_at=retry_at,
+            **facts.of_error(error),
+        )
+        return Result(policy, Ending.UNREADY, retry_at)
+
+    def _failed(
+        self, policy: Policy, fields: dict[str, object], until: datetime | None = None
+    ) -> Result:
+        self._world.emit(Event.POLICY_FAILED, policy=policy.name, retry_at=until, **fields)
+        return Result(policy, Ending.FAILED, until)
