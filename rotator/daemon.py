@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from rotator.decide import decide
@@ -18,12 +19,14 @@ from rotator.runner import Ending, Runner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from rotator.model import Policy, Snapshot
     from rotator.ports import World
     from rotator.reconcile import Reconciler
     from rotator.runner import Result
+
+_SOONEST = timedelta(seconds=1)
 
 
 class Agenda(Protocol):
@@ -126,9 +129,11 @@ class Daemon:
         self._schedule(name, result.next_at)
 
     def _schedule(self, name: str, when: datetime | None) -> None:
+        """Look at ``when``, or in a second: nothing that went wrong may spin."""
         if when is not None and self._due.get(name) != when:
             self._due[name] = when
-            self._agenda.at(name, when, lambda: self._begin(name))
+            soonest = self._world.clock.now() + _SOONEST
+            self._agenda.at(name, max(when, soonest), lambda: self._begin(name))
 
     def _begin_relisting(self) -> None:
         if self._relisting is None or self._relisting.done():
