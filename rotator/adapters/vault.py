@@ -1,0 +1,194 @@
+"""The store in HashiCorp Vault or OpenBao: keys in KV secrets, journals in KV version 2.
+
+A write is one request on the wire and nothing else: the document came with the read, the token was
+seen to before, the engine of the mount is known. Only a lost race costs a second one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from rotator import journal as journals
+from rotator.adapters import documents
+from rotator.adapters.vault_auth import AppRoleAuth, Auth, KubernetesAuth, TokenAuth
+from rotator.adapters.vault_calls import Calls
+from rotator.adapters.vault_http import Connection
+from rotator.adapters.vault_kv import V2, Engines, Found
+from rotator.errors import NotPermitted
+from rotator.journal import Journal
+from rotator.ports import Conflict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rotator.adapters.vault_http import Api, Json
+    from rotator.model import Held, Target
+    from rotator.ports import Emit
+    from rotator.secrets import Secret
+
+__all__ = ["AppRoleAuth", "KubernetesAuth", "TokenAuth", "VaultOptions", "VaultStore"]
+
+_NEEDED = ("create", "read", "update")
+#: A journal document that no policy has, to ask about capabilities below the prefix.
+_ANY_POLICY = "any-policy"
+
+
+@dataclass(frozen=True, slots=True)
+class VaultOptions:
+    """Where Vault is, who we are there, and where things lie.
+
+    Args:
+        address: Like ``https://vault:8200``.
+        auth: How to log in.
+        mount: The KV mount of targets that name none, and of the journals (there: version 2).
+        journal_prefix: Path of the journals below ``mount``.
+        namespace: For Vault Enterprise, HCP and OpenBao.
+        verify: False for no check at all, True for the usual authorities, or a CA bundle's path.
+        client_cert: Paths of certificate and key.
+        timeout: For a whole call.
+        proxy: URL of a proxy; those of the environment are not used.
+        workers: Threads for reads, and as many for writes, started when first needed.
+    """
+
+    address: str
+    auth: Auth
+    mount: str = "secret"
+    journal_prefix: str = "rotator"
+    namespace: str | None = None
+    verify: bool | str = True
+    client_cert: tuple[str, str] | None = None
+    timeout: timedelta = timedelta(seconds=10)
+    proxy: str | None = None
+    workers: int = 8
+
+    @property
+    def connection(self) -> Connection:
+        """The part that the wire needs."""
+        return Connection(
+            self.address, self.namespace, self.verify, self.client_cert, self.timeout, self.proxy
+        )
+
+
+class VaultStore:
+    """A :class:`~rotator.ports.SecretStore`."""
+
+    def __init__(self, options: VaultOptions, emit: Emit) -> None:
+        self._mount = options.mount
+        self._prefix = options.journal_prefix
+        self._engines = Engines()
+        self._calls = Calls(options.connection, options.auth, workers=options.workers, emit=emit)
+
+    async def preflight(self, targets: Sequence[Target], *, budget: timedelta) -> None:
+        """Ask for our capabilities on all targets and the journals, in one request."""
+
+        def work(api: Api) -> None:
+            paths = [self._acl_path(api, target) for target in targets]
+            paths.append(V2().acl_path(self._mount, self._journal_path(_ANY_POLICY)))
+            _complain(paths, api.capabilities(paths))
+
+        await self._calls.run(work, lasting=budget)
+
+    async def read(self, target: Target) -> Held:
+        """Read the current version; a deleted one is empty, and its number still counts."""
+
+        def work(api: Api) -> Held:
+            mount, path = self._place(target)
+            found = self._engines.of(api, mount).read(api, mount, path)
+            return documents.held(target, found.document, found.version)
+
+        return await self._calls.run(work)
+
+    async def write(
+        self, held: Held, secret: Secret, metadata: Mapping[str, str]
+    ) -> Held | Conflict:
+        """One request on KV version 2, unless somebody else wrote meanwhile."""
+        fields = documents.ours(held.target, secret, metadata)
+        new = documents.merged(held, fields)
+
+        def work(api: Api) -> Held | Conflict:
+            mount, path = self._place(held.target)
+            engine = self._engines.of(api, mount)
+            old = Found(held.document.reveal(), held.version)
+            version = engine.write(api, mount, path, new, old)
+            if version is not None:
+                return documents.held(held.target, new, version)
+            # Perhaps it was us, in a try whose answer was lost.
+            found = engine.read(api, mount, path)
+            if not documents.carries(found.document, fields):
+                return Conflict()
+            return documents.held(held.target, found.document, found.version)
+
+        return await self._calls.run(work, urgent=True)
+
+    async def load(self, policy: str) -> tuple[Journal, int]:
+        """Read a journal; a deleted one is empty, and the next is written after its version."""
+        mount, path = self._mount, self._journal_path(policy)
+        found = await self._calls.run(lambda api: V2().read(api, mount, path))
+        if not found.document:
+            return Journal(), found.version
+        place = f"the journal {mount}/{path}"
+        return journals.decode(found.document, place=place), found.version
+
+    async def save(self, policy: str, journal: Journal, version: int) -> int | Conflict:
+        """Write a journal after ``version``."""
+        mount, path = self._mount, self._journal_path(policy)
+        new = journals.encode(journal)
+
+        def work(api: Api) -> int | Conflict:
+            written = V2().write(api, mount, path, new, Found({}, version))
+            if written is not None:
+                return written
+            found = V2().read(api, mount, path)
+            return found.version if found.document == new else Conflict()
+
+        return await self._calls.run(work, urgent=True)
+
+    async def state(self) -> str:
+        """What Vault says about itself: ``active``, ``sealed``, ... Needs no token.
+
+        Raises:
+            Unavailable: It says nothing.
+        """
+        return await self._calls.state()
+
+    async def close(self) -> None:
+        """Close all connections. Calls under way end by themselves."""
+        await self._calls.close()
+
+    def _place(self, target: Target) -> tuple[str, str]:
+        documents.segments(target.path)
+        return target.mount or self._mount, target.path
+
+    def _acl_path(self, api: Api, target: Target) -> str:
+        mount, path = self._place(target)
+        return self._engines.of(api, mount).acl_path(mount, path)
+
+    def _journal_path(self, policy: str) -> str:
+        path = f"{self._prefix}/{policy}"
+        documents.segments(path)
+        return path
+
+
+def _complain(paths: Sequence[str], answer: Json) -> None:
+    """Raise for every capability that is missing, all of them at once."""
+    facts = answer.get("data") or answer
+    missing = {path: _missing(facts.get(path) or ()) for path in paths}
+    lacking = {path: names for path, names in missing.items() if names}
+    if lacking:
+        raise NotPermitted(
+            "; ".join(f"no {', '.join(names)} on {path}" for path, names in lacking.items()),
+            remedy="add to the Vault policy: " + " ".join(_hcl(path) for path in lacking),
+        )
+
+
+def _missing(granted: Sequence[str]) -> list[str]:
+    if "root" in granted:
+        return []
+    return [name for name in _NEEDED if name not in granted]
+
+
+def _hcl(path: str) -> str:
+    names = ", ".join(f'"{name}"' for name in _NEEDED)
+    return f'path "{path.replace(_ANY_POLICY, "*")}" {{ capabilities = [{names}] }}'

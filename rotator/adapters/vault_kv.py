@@ -1,0 +1,143 @@
+"""The two KV engines: how each reads, writes and names its paths.
+
+Version 2 keeps versions and does check-and-set. Version 1 has neither: there, a write compares
+what it finds with what was read before, which narrows the race to a moment and cannot close it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from rotator.adapters.vault_errors import Refused
+from rotator.errors import NotFound, Rejected
+
+if TYPE_CHECKING:
+    from rotator.adapters.vault_http import Api, Json
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What lies at a path; ``version`` is 0 where nothing ever was."""
+
+    document: Json
+    version: int
+
+
+class Engine(Protocol):
+    """One version of the KV engine."""
+
+    def acl_path(self, mount: str, path: str) -> str:
+        """The path that a policy must allow."""
+        ...
+
+    def read(self, api: Api, mount: str, path: str) -> Found:
+        """What is there now."""
+        ...
+
+    def write(self, api: Api, mount: str, path: str, new: Json, old: Found) -> int | None:
+        """Write over ``old``. The new version, or None when ``old`` is not current."""
+        ...
+
+
+class V2:
+    """Versioned, with check-and-set."""
+
+    def acl_path(self, mount: str, path: str) -> str:
+        """Below ``data/``."""
+        return f"{mount}/data/{path}"
+
+    def read(self, api: Api, mount: str, path: str) -> Found:
+        """The current version. A deleted or destroyed one is empty and keeps its number."""
+        try:
+            answer = api.read_v2(mount, path).get("data") or {}
+        except Refused as refused:
+            return _nothing(refused)
+        return Found(answer.get("data") or {}, _version(answer.get("metadata"), mount, path))
+
+    def write(self, api: Api, mount: str, path: str, new: Json, old: Found) -> int | None:
+        """One request."""
+        try:
+            answer = api.write_v2(mount, path, new, cas=old.version)
+        except Refused as refused:
+            if refused.mismatched:
+                return None
+            raise
+        return _version(answer.get("data"), mount, path)
+
+
+class V1:
+    """Unversioned."""
+
+    def acl_path(self, mount: str, path: str) -> str:
+        """As it is."""
+        return f"{mount}/{path}"
+
+    def read(self, api: Api, mount: str, path: str) -> Found:
+        """The secret; its version is 1, for being there."""
+        try:
+            return Found(api.read_v1(mount, path).get("data") or {}, 1)
+        except Refused as refused:
+            return _nothing(refused)
+
+    def write(self, api: Api, mount: str, path: str, new: Json, old: Found) -> int | None:
+        """Read, compare, write."""
+        if self.read(api, mount, path).document != old.document:
+            return None
+        api.write_v1(mount, path, new)
+        return 1
+
+
+class Engines:
+    """Which engine a mount has; asked once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Engine] = {}
+
+    def of(self, api: Api, mount: str) -> Engine:
+        """The engine of ``mount``.
+
+        Vault tells whoever may do anything at all below the mount. It denies others, and those
+        who ask for a mount that is not there: then we go on as with version 2, whose paths cannot
+        be mistaken for something else, and the next request meets the real reason.
+
+        Raises:
+            NotFound, Rejected: There is something else at ``mount``.
+        """
+        known = self._known.get(mount)
+        if known:
+            return known
+        try:
+            facts = api.mount(mount).get("data") or {}
+        except Refused as refused:
+            if refused.denied:
+                return V2()
+            raise
+        return self._known.setdefault(mount, self._engine(mount, facts))
+
+    @staticmethod
+    def _engine(mount: str, facts: Json) -> Engine:
+        if facts.get("type") not in {"kv", "generic"}:
+            raise Rejected(
+                f"the mount {mount} is of type {facts.get('type')}, not kv",
+                remedy="name the mount of a KV engine",
+            )
+        options = facts.get("options") or {}
+        return V2() if options.get("version") == "2" else V1()
+
+
+def _nothing(refused: Refused) -> Found:
+    """A 404 without a word is an empty place; with one, it is a mistake in the configuration."""
+    if refused.status == 404 and not refused.said:  # noqa: PLR2004
+        return Found({}, 0)
+    raise refused
+
+
+def _version(facts: object, mount: str, path: str) -> int:
+    version = facts.get("version") if isinstance(facts, dict) else None
+    if isinstance(version, int):
+        return version
+    raise NotFound(
+        f"{mount}/{path}: the answer has no version, so this is not KV version 2",
+        remedy="check `mount`, and that it is a KV engine",
+    )
