@@ -14,7 +14,7 @@ from rotator.strategy import expiry_margin
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from rotator.journal import Retiring, Rotation
+    from rotator.journal import Mint, Retiring, Rotation
     from rotator.keys import Key
     from rotator.model import Snapshot
     from rotator.secrets import Secret
@@ -48,16 +48,17 @@ def current_keys(s: Snapshot) -> tuple[Key, ...]:
 
 
 def fresh_keys(s: Snapshot) -> tuple[Key, ...]:
-    """The usable keys that the rotation in flight may have minted, newest first.
+    """The usable keys that the rotation in flight has minted, newest first.
 
     Either the old id shows another secret (a refresh that keeps ids), or a key with the old one's
-    name came into being after the intent. Empty when no rotation is in flight.
+    name came into being just when a mint was under way, with no more life than was asked for. What a
+    person creates under the same name meanwhile is not ours to touch. Empty when no rotation is in
+    flight.
     """
     rotation = s.journal.rotation
     if rotation is None:
         return ()
-    old = next((key for key in s.keys if key.id == rotation.key_id), None)
-    fresh = [key for key in s.keys if key.usable(s.now) and _explained_by(rotation, old, key)]
+    fresh = [key for key in s.keys if key.usable(s.now) and _minted_by(s, rotation, key)]
     return tuple(sorted(fresh, key=_age, reverse=True))
 
 
@@ -65,22 +66,44 @@ def _age(key: Key) -> tuple[bool, datetime | None, str]:
     return key.created_at is not None, key.created_at, key.id
 
 
-def _explained_by(rotation: Rotation, old: Key | None, key: Key) -> bool:
+def _is_new(rotation: Rotation, key: Key) -> bool:
+    """Whether ``key`` is not one of those that were there when ``rotation`` began."""
     if key.id == rotation.key_id:
         return bool(key.redacted.head) and str(key.redacted) != rotation.redacted
-    if key.id in rotation.siblings or key.name != rotation.key_name:
+    return key.id not in rotation.siblings and key.name == rotation.key_name
+
+
+def _minted_by(s: Snapshot, rotation: Rotation, key: Key) -> bool:
+    if not _is_new(rotation, key):
         return False
-    if old is not None and key.type is not old.type:
-        return False
-    return key.created_at is None or key.created_at >= rotation.started_at - _SKEW
+    return key.id == rotation.key_id or any(_explains(s, mint, key) for mint in rotation.mints)
+
+
+def _explains(s: Snapshot, mint: Mint, key: Key) -> bool:
+    """Whether ``mint`` can be where ``key`` comes from, as far as its dates tell.
+
+    A request that we gave up may be carried out a little later: a lease's length is allowed.
+    """
+    if key.created_at is not None:
+        late = key.created_at - mint.at
+        if not -_SKEW <= late <= s.limits.lease + _SKEW:
+            return False
+    if mint.expires_at is None or key.expires_at is None:
+        # None was asked for, and an account-wide maximum may have stepped in.
+        return mint.expires_at is None
+    return key.expires_at <= mint.expires_at + _SKEW
 
 
 def delivered_key(s: Snapshot) -> tuple[Key, Secret] | None:
-    """The newest fresh key that some target holds, with its secret."""
+    """The new key that some target holds, with its secret; None when no rotation is in flight.
+
+    That a target holds it is proof enough that we minted it, whatever dates the provider gave it.
+    """
     rotation = s.journal.rotation
     if rotation is None:
         return None
-    for key in fresh_keys(s):
+    new = [key for key in s.keys if key.usable(s.now) and _is_new(rotation, key)]
+    for key in sorted(new, key=_age, reverse=True):
         for held in s.held:
             value = held.value
             if value is None or value.fingerprint == rotation.fingerprint:

@@ -1,0 +1,151 @@
+"""The command line. Words and wiring only; a command's code is loaded when it is asked for."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rotator import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_EPILOG = """\
+exit codes: 0 all well (also: nothing was due, or another process is at it)
+            1 a policy failed; 2 the configuration or the command line is wrong
+configuration: rotator.yaml, or --config; see config/rotator.yaml for all of it"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; answers its exit code."""
+    arguments = _parser().parse_args(argv)
+    command: Callable[[argparse.Namespace], int] = import_module(
+        f"rotator.commands.{arguments.command}"
+    ).command
+    try:
+        return command(arguments)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has seen enough. Python would complain again at its exit.
+        sys.stdout = None
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rotator",
+        description="Rotates Arize API keys and keeps the one in Vault working.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"rotator {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _add_run(commands)
+    _add_plan(commands)
+    _add_check(commands)
+    _add_sandbox(commands)
+    demo = _command(commands, "demo", "rotate three keys on this machine, in half a minute")
+    demo.add_argument(
+        "--stand-in", action="store_true", help="do not use a vault or bao that is on PATH"
+    )
+    return parser
+
+
+def _add_run(commands: _Commands) -> None:
+    run = _command(commands, "run", "look after all policies, until told to stop")
+    _add_config(run)
+    mode = run.add_mutually_exclusive_group()
+    mode.add_argument(
+        "--once", action="store_true", help="one pass over all policies, then exit (CronJob)"
+    )
+    mode.add_argument(
+        "--rotate",
+        action="append",
+        metavar="NAME",
+        default=[],
+        help="rotate this policy now, due or not, then exit (repeatable)",
+    )
+    run.add_argument(
+        "--patience",
+        metavar="DURATION",
+        help="with --once or --rotate: how long to wait for a service that is down (60s)",
+    )
+
+
+def _add_plan(commands: _Commands) -> None:
+    plan = _command(commands, "plan", "say what would happen, when and why; writes nothing")
+    _add_config(plan)
+    plan.add_argument("policies", nargs="*", metavar="NAME", help="these policies only")
+    plan.add_argument("--json", action="store_true", help="for programs; a stable format")
+
+
+def _add_check(commands: _Commands) -> None:
+    check = _command(commands, "check", "say what is wrong with the configuration")
+    _add_config(check)
+    check.add_argument(
+        "--online", action="store_true", help="also ask Arize and Vault, writing nothing"
+    )
+
+
+def _add_sandbox(commands: _Commands) -> None:
+    box = _command(commands, "sandbox", "serve an Arize and a Vault stand-in on loopback")
+    box.add_argument(
+        "--arize-port", type=int, default=0, metavar="PORT", help="default: a free one"
+    )
+    box.add_argument(
+        "--vault-port", type=int, default=0, metavar="PORT", help="default: a free one"
+    )
+    box.add_argument(
+        "--era", choices="ABC", default="C", help="wire format; C is today's (default)"
+    )
+    box.add_argument(
+        "--refresh-id", choices=("new", "same"), default="new", help="key id after a refresh (new)"
+    )
+    box.add_argument("--max-lifetime", metavar="DURATION", help="the account's longest key life")
+    box.add_argument("--latency", metavar="DURATION", default="0s", help="of every Arize answer")
+    box.add_argument(
+        "--error-rate", type=_share, default=0.0, metavar="SHARE", help="of Arize calls, 0 to 1"
+    )
+
+
+def _command(commands: _Commands, name: str, summary: str) -> argparse.ArgumentParser:
+    return commands.add_parser(
+        name, help=summary, description=_sentence(summary), allow_abbrev=False
+    )
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="PATH",
+        help="a file, or a directory of *.yaml (repeatable; default: rotator.yaml)",
+    )
+    parser.add_argument(
+        "--log-level", choices=("debug", "info", "warning", "error"), help="default: info"
+    )
+    parser.add_argument(
+        "--log-format", choices=("auto", "json", "console"), help="default: json when piped"
+    )
+
+
+def _sentence(summary: str) -> str:
+    return f"{summary[0].upper()}{summary[1:]}."
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 <= share <= 1:
+        raise ValueError(text)
+    return share
+
+
+if TYPE_CHECKING:
+    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
