@@ -1,0 +1,245 @@
+"""Arize, the provider of keys, over HTTP. The only importer of httpx.
+
+Four modules beside this one know no HTTP library: ``arize_wire`` and ``arize_bindings`` (what the
+bodies say), ``arize_errors`` (what an answer means), ``arize_credential`` (the management key) and
+``arize_issuer`` (the calls). Here is how one request is made: within its time, over a bounded
+number of connections, to no other address, and so that whatever arrived of a mint is kept.
+
+httpx is used below its client, at the transport: there is nothing then that follows a redirect,
+reads the environment or ``.netrc``, keeps cookies, or logs a URL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import httpx
+
+from rotator.adapters.arize_credential import Credential
+from rotator.adapters.arize_errors import Answer, http_date, scrub
+from rotator.adapters.arize_issuer import ArizeCalls
+from rotator.errors import ConfigError
+from rotator.secrets import Masked
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from rotator.adapters.arize_errors import Call
+    from rotator.adapters.clock import ProviderClock
+    from rotator.ports import Emit
+    from rotator.secrets import Secret
+
+#: A listing of 100 keys takes some 100 KiB, a mint one.
+_MOST, _MOST_OF_MINT = 8 * 2**20, 2**20
+#: Below what servers commonly allow an idle connection (5 s and more): one that is closed at the
+#: moment of a mint would make it ambiguous for nothing.
+_KEEPALIVE_SECONDS = 4.0
+#: Raised before a byte of the request itself leaves, whatever was said to a proxy.
+_NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+#: All that httpx lets out, with the plain errors that it does not translate everywhere.
+_FAILURES = (httpx.HTTPError, httpx.InvalidURL, OSError, RuntimeError, ValueError)
+
+
+@dataclass(frozen=True, slots=True)
+class ArizeOptions:
+    """Where Arize is and how to speak to it.
+
+    Args:
+        base_url: Scheme and host, perhaps with a path before ``/v2``.
+        credential: Reads the management key from its source; read again when it is refused.
+            Raises :class:`~rotator.errors.RotatorError` only.
+        timeout: For a request as a whole: waiting for a connection, connecting, the answer, and
+            the one more try when the management key was replaced. Each page of a listing is one.
+        ca_cert: A PEM file of the authorities to trust instead of the public ones.
+        proxy: The address of an HTTP proxy, which may hold a password.
+        concurrency: Connections, and requests at a time.
+        user_agent: What we call ourselves.
+    """
+
+    base_url: str
+    credential: Callable[[], Awaitable[Secret]]
+    timeout: timedelta = timedelta(seconds=10)
+    ca_cert: Path | None = None
+    proxy: str | None = field(default=None, repr=False)
+    concurrency: int = 32
+    user_agent: str = "arize-key-rotator"
+
+
+class ArizeIssuer(ArizeCalls):
+    """Implements :class:`rotator.ports.KeyIssuer` for every era of the API, without being told.
+
+    Args:
+        options: See :class:`ArizeOptions`.
+        clock: Told the provider's time by every answer but a mint's.
+        emit: For what an operator should know and no caller can be told.
+        transport: Carries the requests instead of the network.
+
+    Raises:
+        ConfigError: The address, the proxy or the certificates cannot be used.
+    """
+
+    def __init__(
+        self,
+        options: ArizeOptions,
+        *,
+        clock: ProviderClock,
+        emit: Emit,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._wire = _Wire(options, clock, transport)
+        credential = Credential(options.credential, emit)
+        super().__init__(self._wire.exchange, credential, clock, emit, options.timeout)
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._wire.close()
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """What has happened so far; outlives the exception that ends a request."""
+
+    sent: bool
+    response: httpx.Response | None = None
+    body: bytearray = field(default_factory=bytearray, repr=False)
+    whole: bool = False
+    broken: str = ""
+
+    async def trace(self, event: str, _: object) -> None:
+        """Told by httpcore about each of its steps."""
+        self.sent = self.sent or event.endswith("send_request_headers.started")
+
+    def answer(self, credential: Secret) -> Answer:
+        body: Masked[bytes] = Masked(bytes(self.body))
+        broken = "" if self.whole else self.broken
+        if self.response is None:
+            return Answer(credential, body, sent=self.sent, broken=broken)
+        headers = self.response.headers
+        return Answer(
+            credential,
+            body,
+            status=self.response.status_code,
+            content_type=headers.get("content-type", ""),
+            retry_after=headers.get("retry-after", ""),
+            date=headers.get("date", ""),
+            broken=broken,
+        )
+
+
+class _Wire:
+    """Makes one request at a time of each caller, and always answers: errors are data here.
+
+    What httpx raises holds the request and, in the frames of its traceback, its headers. So none
+    of it is ever chained to an error of ours: it ends here, as a line of text.
+    """
+
+    def __init__(
+        self,
+        options: ArizeOptions,
+        clock: ProviderClock,
+        transport: httpx.AsyncBaseTransport | None,
+    ) -> None:
+        self._options = options
+        self._clock = clock
+        self._base = options.base_url.rstrip("/")
+        self._transport = transport or _network(options)
+        #: Only httpcore tells when it begins to send; of others the worst is assumed.
+        self._traced = transport is None
+        #: As many as the connections, so that nobody ever waits inside httpcore's pool: a wait
+        #: that is cancelled there can cost a connection for good (httpcore #1093).
+        self._slots = asyncio.Semaphore(options.concurrency)
+
+    async def exchange(self, call: Call, credential: Secret, deadline: float) -> Answer:
+        """Make the request, until ``deadline`` of the loop's clock at the latest."""
+        attempt = _Attempt(sent=False)
+        try:
+            async with asyncio.timeout_at(deadline), self._slots:
+                await self._send(call, credential, attempt)
+        except TimeoutError:
+            attempt.broken = f"nothing more within {self._options.timeout.total_seconds():g} s"
+        except _FAILURES as error:
+            attempt.sent = attempt.sent and not isinstance(error, _NOT_SENT)
+            attempt.broken = scrub(f"{type(error).__name__}: {error}", credential)
+        except asyncio.CancelledError as error:
+            # Goes on, without the frames of httpx and h11, whose locals hold the headers.
+            raise error.with_traceback(None) from None
+        return attempt.answer(credential)
+
+    async def close(self) -> None:
+        await self._transport.aclose()
+
+    async def _send(self, call: Call, credential: Secret, attempt: _Attempt) -> None:
+        most = _MOST_OF_MINT if call.mint else _MOST
+        began = self._clock.monotonic()
+        request = self._request(call, credential, attempt)
+        attempt.sent = not self._traced
+        response = await self._transport.handle_async_request(request)
+        attempt.response = response
+        try:
+            if not call.mint:
+                self._observe(response, timedelta(seconds=self._clock.monotonic() - began))
+            async for chunk in response.aiter_bytes():
+                attempt.body += chunk[: most - len(attempt.body)]
+                if len(attempt.body) >= most:
+                    attempt.broken = f"longer than {most} bytes"
+                    return
+            attempt.whole = True
+        finally:
+            await response.aclose()
+
+    def _request(self, call: Call, credential: Secret, attempt: _Attempt) -> httpx.Request:
+        content = None if call.body is None else json.dumps(call.body).encode()
+        headers = {
+            "Accept": "application/json, application/problem+json",
+            # A compressed answer that is cut off may not give back what had arrived.
+            "Accept-Encoding": "identity",
+            "Authorization": f"Bearer {credential.reveal()}",
+            "User-Agent": self._options.user_agent,
+        }
+        if content is not None:
+            headers["Content-Type"] = "application/json"
+        return httpx.Request(
+            call.method,
+            self._base + call.path,
+            params=call.query or None,
+            headers=headers,
+            content=content,
+            extensions={"trace": attempt.trace} if self._traced else None,
+        )
+
+    def _observe(self, response: httpx.Response, round_trip: timedelta) -> None:
+        date = None if "age" in response.headers else http_date(response.headers.get("date", ""))
+        if date is not None:
+            self._clock.observe(date, round_trip)
+
+
+def _network(options: ArizeOptions) -> httpx.AsyncHTTPTransport:
+    """The transport of httpx, with nothing taken from the environment."""
+    if not options.base_url.startswith(("http://", "https://")):
+        raise ConfigError(["arize.base_url: no address that begins with https://"])
+    try:
+        return httpx.AsyncHTTPTransport(
+            verify=ssl.create_default_context(cafile=options.ca_cert) if options.ca_cert else True,
+            trust_env=False,
+            proxy=options.proxy,
+            limits=httpx.Limits(
+                max_connections=options.concurrency, keepalive_expiry=_KEEPALIVE_SECONDS
+            ),
+        )
+    except OSError as error:
+        problem = f"arize.ca_cert: {options.ca_cert} cannot be used: {error}"
+    except (ValueError, httpx.InvalidURL):
+        problem = "arize.proxy: not the address of a proxy"
+    raise ConfigError([problem])

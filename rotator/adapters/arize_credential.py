@@ -1,0 +1,76 @@
+"""The key that rotator itself works with: where it comes from, and what to do when it is refused.
+
+It may be replaced at any time: by rotator, when it is one of the keys it rotates, or by a person,
+at its source.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from rotator.adapters.arize_wire import sendable
+from rotator.errors import Unauthenticated
+from rotator.events import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from rotator.ports import Emit
+    from rotator.secrets import Secret
+
+
+class Credential:
+    """The management key.
+
+    Args:
+        source: Reads it anew, from the environment, a file, Vault. Raises
+            :class:`~rotator.errors.RotatorError` only.
+        emit: Told when a key of the source takes the place of one that was refused.
+    """
+
+    def __init__(self, source: Callable[[], Awaitable[Secret]], emit: Emit) -> None:
+        self._source = source
+        self._emit = emit
+        self._adopted: Secret | None = None
+        self._lock = asyncio.Lock()
+        #: What requests are made with; None before the first one.
+        self.current: Secret | None = None
+
+    async def get(self) -> Secret:
+        """The key to work with, read from its source the first time."""
+        if self.current is None:
+            async with self._lock:
+                if self.current is None:
+                    self.current = _checked(await self._source())
+        return self.current
+
+    async def instead_of(self, refused: Secret) -> Secret | None:
+        """Another key than ``refused``, which was answered with 401; None if there is none.
+
+        The source comes first, for a person may have put a new key there. A key that was adopted
+        stays a candidate: it may have been refused only because the provider was slow to know it,
+        while a source that is not writable, like the environment, still has the key before it.
+        """
+        async with self._lock:
+            if self.current is not None and self.current != refused:
+                return self.current
+            candidates = (_checked(await self._source()), self._adopted)
+            other = next((key for key in candidates if key is not None and key != refused), None)
+            if other is not None:
+                self.current = other
+                self._emit(Event.MANAGEMENT_KEY_CHANGED, source="arize.api_key")
+            return other
+
+    def adopt(self, secret: Secret) -> None:
+        """Work with ``secret`` from now on."""
+        self.current = self._adopted = secret
+
+
+def _checked(secret: Secret) -> Secret:
+    if sendable(secret):
+        return secret
+    raise Unauthenticated(
+        "the management key is empty, or has characters that no key has",
+        remedy="look at what `arize.api_key` points to: spaces and line ends do not belong there",
+    )

@@ -1,0 +1,168 @@
+"""What one exchange with Arize came to, and which of our errors that is. Pure.
+
+The question behind every line: was something changed? A 4xx says no. A 5xx, a cut or a missing
+answer to a mint does not say, and is :class:`~rotator.errors.Ambiguous`, unless nothing was sent.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from rotator.adapters.arize_wire import read_problem
+from rotator.errors import (
+    Ambiguous,
+    NotFound,
+    NotPermitted,
+    Permanent,
+    Rejected,
+    RotatorError,
+    Temporary,
+    Unauthenticated,
+    Unavailable,
+)
+from rotator.secrets import MASK, Masked, Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: Wrong spellings of an enum are answered with either.
+MALFORMED = frozenset({400, 422})
+#: A request that was given up by a server or gateway; it may have been passed on already.
+_GIVEN_UP = frozenset({408, 499})
+#: Nothing was done, and may be later.
+_LATER = frozenset({425, 429})
+#: Answers of something before the API, or of an API that did not look: they prove no credential.
+_NO_PROOF = _GIVEN_UP | _LATER | {407}
+_LONGEST_DETAIL = 300
+#: A longer ``Retry-After`` is not believed; the next look is never further away than a day.
+_LONGEST_DELAY = timedelta(days=1)
+_ANY_KEY = re.compile(r"ak-[A-Za-z0-9_-]{8,}")
+_DELAY_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]+)?", re.ASCII)
+
+_MOVED = "a key is never sent on to another address: put the final one into `arize.base_url`"
+_RENEW = (
+    "the management key is missing, expired or revoked: put a valid one into ARIZE_API_KEY, or "
+    "wherever `arize.api_key` points"
+)
+_ALLOW = "allow the management key to do this, or use one that may"
+_FIND = (
+    "check the id, `space_id` and `arize.base_url`; what the management key may not read is "
+    "answered so as well"
+)
+_REFUSALS: dict[int, tuple[type[Permanent], str]] = {
+    401: (Unauthenticated, _RENEW),
+    403: (NotPermitted, _ALLOW),
+    404: (NotFound, _FIND),
+    407: (Rejected, "check `arize.proxy`"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request, apart from its credential. ``doing`` names it in errors: "refreshing key X"."""
+
+    doing: str
+    method: str
+    path: str
+    query: Mapping[str, str | int] | None = None
+    body: Mapping[str, object] | None = None
+    mint: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, whole or not. ``status`` is None when not even a status line did."""
+
+    credential: Secret
+    body: Masked[bytes]
+    status: int | None = None
+    content_type: str = ""
+    retry_after: str = ""
+    date: str = ""
+    #: Whether bytes of the request may have left.
+    sent: bool = True
+    #: Why the exchange ended too early; empty for a whole answer.
+    broken: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """A whole success."""
+        return self.success and not self.broken
+
+    @property
+    def success(self) -> bool:
+        """A status line that says success, whatever became of the body."""
+        return self.status is not None and 200 <= self.status < 300  # noqa: PLR2004 - 2xx
+
+    @property
+    def by_the_api(self) -> bool:
+        """Whether Arize itself looked at the credential: no gateway, no page for people."""
+        told = self.status is not None and not 300 <= self.status < 400 and self.status < 500  # noqa: PLR2004 - 3xx, 5xx
+        return told and self.status not in _NO_PROOF and "html" not in self.content_type.lower()
+
+
+def refusal(answer: Answer, call: Call) -> RotatorError | None:
+    """The error that ``answer`` is, or None if it is a whole success.
+
+    A mint's success may lack its body: look for the key in it first.
+    """
+    if answer.status is None:
+        return _silence(answer, call)
+    if answer.success:
+        return _half(answer, call) if answer.broken else None
+    said = f"Arize answered {answer.status} on {call.doing}{_detail(answer)}"
+    if answer.status >= 500 or answer.status in _GIVEN_UP:  # noqa: PLR2004 - 5xx
+        return Ambiguous(said) if call.mint else Unavailable(said, delay=delay_of(answer))
+    if answer.status in _LATER:
+        return Temporary(said, delay=delay_of(answer))
+    kind, remedy = _REFUSALS.get(answer.status, (Rejected, ""))
+    return kind(said, remedy=_MOVED if 300 <= answer.status < 400 else remedy)  # noqa: PLR2004 - 3xx
+
+
+def scrub(text: str, *secrets: Secret) -> str:
+    """One bounded line of printable characters that holds none of ``secrets``, and no key."""
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    for secret in secrets:
+        line = line.replace(secret.reveal(), MASK)
+    line = _ANY_KEY.sub(MASK, line)
+    return line if len(line) <= _LONGEST_DETAIL else line[: _LONGEST_DETAIL - 1] + "…"
+
+
+def delay_of(answer: Answer) -> timedelta | None:
+    """``Retry-After`` in seconds or as an HTTP date; None when absent or unreadable."""
+    text = answer.retry_after.strip()
+    if _DELAY_SECONDS.fullmatch(text):
+        return min(timedelta(seconds=float(text)), _LONGEST_DELAY)
+    then, now = http_date(text), http_date(answer.date)
+    if then is None or now is None:
+        return None
+    return min(max(then - now, timedelta()), _LONGEST_DELAY)
+
+
+def http_date(text: str) -> datetime | None:
+    """An HTTP date in UTC, None when it cannot be read."""
+    try:
+        moment = parsedate_to_datetime(text)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def _silence(answer: Answer, call: Call) -> RotatorError:
+    if call.mint and answer.sent:
+        return Ambiguous(f"no answer from Arize on {call.doing}: {answer.broken}")
+    return Unavailable(f"Arize cannot be reached for {call.doing}: {answer.broken}")
+
+
+def _half(answer: Answer, call: Call) -> RotatorError:
+    said = f"Arize answered {answer.status} on {call.doing}, but not in full: {answer.broken}"
+    return Ambiguous(said) if call.mint else Unavailable(said)
+
+
+def _detail(answer: Answer) -> str:
+    detail = scrub(read_problem(answer.body), answer.credential)
+    return f": {detail}" if detail else ""
