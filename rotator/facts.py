@@ -56,9 +56,8 @@ def of_error(error: RotatorError) -> dict[str, object]:
     return {"error": error.message, "error_code": error.code, "remedy": error.remedy}
 
 
-def of_grace(s: Snapshot, now: datetime) -> dict[str, object]:
-    """When the old key stops working by itself, and how long that is from ``now``."""
-    deadline = old_key_ends(s)
+def of_grace(deadline: datetime | None, now: datetime) -> dict[str, object]:
+    """When the old key stops working, and how long that is from ``now``."""
     left = None if deadline is None else round((deadline - now).total_seconds(), 3)
     return {"grace_deadline": deadline, "grace_seconds_left": left}
 

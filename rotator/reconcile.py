@@ -253,7 +253,7 @@ class Reconciler:
 
     def _emit_completed(self, s: Snapshot, step: Promote, record: Record) -> None:
         fields = facts.of_rotation(s) | facts.of_key(step.key)
-        fields |= facts.of_grace(s, record.finished_at)
+        fields |= facts.of_grace(record.old_valid_until, record.finished_at)
         duration = (record.finished_at - record.started_at).total_seconds()
         self._world.emit(
             Event.ROTATION_REPAIRED if record.outcome == "repaired" else Event.ROTATION_COMPLETED,

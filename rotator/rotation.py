@@ -219,7 +219,7 @@ class Rotator:
             error = Temporary(f"{type(error).__name__} in the store's adapter", remedy="report it")
         now, deadline = world.clock.now(), facts.old_key_ends(s)
         left = None if deadline is None else deadline - now
-        fields = facts.of_rotation(s) | facts.of_error(error) | facts.of_grace(s, now)
+        fields = facts.of_rotation(s) | facts.of_error(error) | facts.of_grace(deadline, now)
         level = facts.urgency(left, s.policy.grace)
         world.emit(
             Event.DELIVERY_FAILED, level=level, target=str(held.target), attempt=attempt, **fields
@@ -249,7 +249,9 @@ class Rotator:
     def _emit_delivered(
         self, s: Snapshot, held: tuple[Held, ...], danger: float, minting: float
     ) -> None:
-        fields = facts.of_rotation(s) | facts.of_grace(s, self._world.clock.now())
+        fields = facts.of_rotation(s) | facts.of_grace(
+            facts.old_key_ends(s), self._world.clock.now()
+        )
         if s.keys:
             fields |= facts.of_key(s.keys[-1])
         self._world.emit(Event.KEY_MINTED, duration_seconds=round(minting, 6), **fields)

@@ -103,10 +103,23 @@ async def serve(app: ASGIApp, port: int = 0) -> Served:
     Raises:
         OSError: The port is taken.
     """
-    listener = socket.create_server((HOST, port))
-    served = Served(app, listener)
+    served = Served(app, _listener(port))
     await served.start()
     return served
+
+
+def _listener(port: int) -> socket.socket:
+    # The protocol is named because asyncio sends without delay (TCP_NODELAY) only where it is:
+    # otherwise every answer waits 40 ms for the client's delayed acknowledgement.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        listener.listen()
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 @asynccontextmanager
