@@ -51,6 +51,8 @@ class Event(StrEnum):
     MANAGEMENT_KEY_CHANGED = "management_key.changed"
     VAULT_LOGIN = "vault.login"
     LIBRARY = "library.log"
+    CRASHED = "process.crashed"
+    LINES_DROPPED = "log.dropped"
 
 
 #: Fields of every event that concerns a policy; the others are in :data:`CATALOGUE`.
@@ -58,6 +60,56 @@ COMMON = ("policy", "reason", "key_id", "redacted_key", "expires_at")
 
 _ROTATION = ("rotation_id", "strategy", "old_key_id", "old_redacted_key")
 _ERROR = ("error", "error_code", "remedy")
+
+#: What a field means, the same in every event. Times are UTC, as in ``2026-11-23T08:31:02Z``.
+FIELDS: dict[str, str] = {
+    "policy": "Name of the policy.",
+    "reason": "Why: the name of the check that decided.",
+    "key_id": "The provider's id of the key that the event is about; the new one, once minted.",
+    "redacted_key": "Head and tail of that key, as in `ak-abc...xyz`.",
+    "expires_at": "When that key expires; null: never, or not known.",
+    "rotation_id": "The same in all events of one rotation, also across restarts and replicas.",
+    "strategy": "How the key is minted: `refresh` or `reissue`; null: not decided yet.",
+    "old_key_id": "The id of the key that is replaced.",
+    "old_redacted_key": "Head and tail of the key that is replaced.",
+    "old_valid_until": "When the replaced key stops working; null: not before it is revoked.",
+    "new_expires_at": "The expiry that is asked for; null: none.",
+    "grace_seconds": "Seconds for which the replaced key goes on after the mint.",
+    "grace_deadline": "When the grace period ends; null: nothing ends it.",
+    "grace_seconds_left": "Seconds from the event to `grace_deadline`; negative when it is past.",
+    "danger_seconds": "Seconds from the provider's answer to the store's acknowledgement; null: "
+    "another process delivered.",
+    "duration_seconds": "Seconds that what the event tells of took.",
+    "target": "Where the key goes: path in the store, `#`, field.",
+    "target_version": "Version of the secret after the write.",
+    "attempt": "Which try in a row this was, from 1.",
+    "retry_at": "When it is tried again; null: when keys are listed again, or by nobody.",
+    "next_at": "When there will be something to do; null: nothing is foreseen.",
+    "until": "When the other process's lease ends, unless it is prolonged.",
+    "owner": "The process, as it names itself in leases.",
+    "error": "What went wrong, as a sentence.",
+    "error_code": "The kind of error: a stable name.",
+    "remedy": "What to do about it; empty when there is nothing but waiting.",
+    "exception": "Of a fault in rotator itself: `type`, `message`, `frames` (`file:line:function`, "
+    "the outermost first) and, where there is one, its `cause`.",
+    "problem": "What is questionable, and where.",
+    "skew_seconds": "Seconds by which the provider's clock is ahead of this machine's.",
+    "version": "Version of rotator.",
+    "policies": "Number of policies.",
+    "rotated": "Number of policies whose key was rotated.",
+    "failed": "Number of policies that failed.",
+    "skipped": "Number of policies that another process was at.",
+    "in_flight": "Number of keys that are minted and not yet delivered.",
+    "signal": "Name of the signal.",
+    "source": "How it was noticed: by a `rotation` of ours, or in the place that the configuration "
+    "names.",
+    "method": "How rotator logged in.",
+    "ttl_seconds": "Seconds for which the token is valid; null: without end.",
+    "renewable": "Whether the token can be renewed.",
+    "logger": "Name of the library's logger.",
+    "message": "What the library said.",
+    "dropped": "Number of lines.",
+}
 
 CATALOGUE: dict[Event, Meaning] = {
     Event.DAEMON_STARTED: Meaning("info", "The daemon runs.", ("version", "policies", "owner")),
@@ -89,7 +141,7 @@ CATALOGUE: dict[Event, Meaning] = {
     Event.POLICY_FAILED: Meaning(
         "error",
         "The policy could not be looked after. What Vault holds was not touched.",
-        (*_ERROR, "retry_at"),
+        (*_ERROR, "retry_at", "exception"),
     ),
     Event.POLICY_RETRYING: Meaning(
         "warning", "A service was not ready; tried again soon.", (*_ERROR, "retry_at", "attempt")
@@ -183,10 +235,30 @@ CATALOGUE: dict[Event, Meaning] = {
     Event.MANAGEMENT_KEY_CHANGED: Meaning(
         "info",
         "The key that rotator itself works with was replaced, and the new one is in use.",
-        ("source",),
+        ("policy", "reason", *_ROTATION, "source"),
     ),
     Event.VAULT_LOGIN: Meaning(
         "info", "Logged in to Vault.", ("method", "ttl_seconds", "renewable")
     ),
-    Event.LIBRARY: Meaning("debug", "Something a library logged, masked.", ("logger", "message")),
+    Event.LIBRARY: Meaning(
+        "debug",
+        "Something a library logged, masked. A library's warnings and errors keep their level and "
+        "are shown at every level; the rest only at debug.",
+        ("logger", "message", "exception"),
+    ),
+    Event.CRASHED: Meaning(
+        "critical", "A fault in rotator itself ended a thread, or all of it.", ("exception",)
+    ),
+    Event.LINES_DROPPED: Meaning(
+        "warning",
+        "Whoever reads these lines was too slow, so that some were left out, the least important "
+        "first.",
+        ("dropped",),
+    ),
 }
+
+
+def declared(event: Event) -> tuple[str, ...]:
+    """The fields an event may have, in the order in which they are shown."""
+    concerns_policy = event.partition(".")[0] in {"policy", "rotation"}
+    return (*COMMON, *CATALOGUE[event].fields) if concerns_policy else CATALOGUE[event].fields
