@@ -48,9 +48,9 @@ class Login:
 
     @classmethod
     def of(cls, token: str, method: str, ttl: float, *, renewable: bool) -> Login:
-        """A token just given; Vault writes a life without end as a TTL of 0."""
-        now, life = time.monotonic(), ttl or math.inf
-        return cls(Secret(token), method, life, renewable, now + life, now + life * 2 / 3)
+        """A token just given, with ``ttl`` seconds to live."""
+        now = time.monotonic()
+        return cls(Secret(token), method, ttl, renewable, now + ttl, now + ttl * 2 / 3)
 
 
 class Auth(Protocol):
@@ -78,9 +78,9 @@ class TokenAuth:
         token = self.token()
         api.use(token)
         facts = api.lookup_self().get("data") or {}
-        return Login.of(
-            token.reveal(), self.method, _seconds(facts, "ttl"), renewable=_renewable(facts)
-        )
+        # A TTL of 0 alone does not tell an endless token from one in its last second.
+        ttl = _seconds(facts, "ttl") if facts.get("expire_time") else math.inf
+        return Login.of(token.reveal(), self.method, ttl, renewable=_renewable(facts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +231,8 @@ def _login(answer: Json, method: str) -> Login:
     token = facts.get("client_token")
     if not isinstance(token, str):
         raise Unauthenticated(f"Vault's answer to the {method} login holds no token")
-    return Login.of(token, method, _seconds(facts, "lease_duration"), renewable=_renewable(facts))
+    ttl = _seconds(facts, "lease_duration") or math.inf
+    return Login.of(token, method, ttl, renewable=_renewable(facts))
 
 
 def _seconds(facts: Json, field: str) -> float:

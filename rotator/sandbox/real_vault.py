@@ -73,18 +73,22 @@ def _start(path: str, *, port: int, token: str, home: str, log: Path) -> subproc
     arguments = [
         "-dev",
         "-dev-no-store-token",
-        f"-dev-root-token-id={token}",
         f"-dev-listen-address={_HOST}:{port}",
     ]
     with log.open("wb") as output:
         return subprocess.Popen(  # noqa: S603 - a program from PATH, with arguments of ours
             [path, "server", *arguments],
-            env={"PATH": os.environ.get("PATH", ""), "HOME": home},
+            env={"PATH": os.environ.get("PATH", ""), "HOME": home, **_token(token)},
             cwd=home,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
+
+
+def _token(token: str) -> dict[str, str]:
+    """The root token, through the environment: arguments can be seen by everybody."""
+    return {"VAULT_DEV_ROOT_TOKEN_ID": token, "BAO_DEV_ROOT_TOKEN_ID": token}
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rotator.sandbox.vault_kv import Answer, Call, Json, KvV1, KvV2
 from rotator.sandbox.vault_faults import Faults
+from rotator.sandbox.vault_kv import Answer, Call, Json, KvV1, KvV2
 from rotator.sandbox.vault_tokens import AppRoles, KubernetesRoles, Policies, Token, Tokens
 
 if TYPE_CHECKING:
@@ -128,14 +128,13 @@ class VaultState:
 
     def _method(self, space: _Namespace, request: Request, rest: str) -> Json | None:
         mount, _, below = rest.partition("/")
-        method = space.auth.get(mount)
-        if method is None:
-            raise Answer(404, f'no handler for route "auth/{rest}". route entry not found.')
-        now = self._clock()
-        if below != "login":
+        method, now = space.auth.get(mount), self._clock()
+        if method is None or below != "login":
             token = self._tokens.find(request.token, now)
             if token is None or "root" not in token.policies:
                 raise Answer(403, "permission denied")
+        if method is None:
+            raise Answer(404, f'no handler for route "auth/{rest}". route entry not found.')
         verb = "POST" if request.method == "PUT" else request.method
         return method.answer(verb, below, request.body, now)
 

@@ -58,6 +58,7 @@ class Token:
             "id": self.id,
             "policies": self.policies,
             "ttl": self.left(now),
+            "expire_time": self.expires.isoformat() if self.expires else None,
             "creation_ttl": int(self.ttl.total_seconds()),
             "renewable": self.renewable,
             "type": self.kind,
