@@ -1,0 +1,390 @@
+"""What the Vault adapter makes of trouble, which a real server cannot be asked to have."""
+
+import asyncio
+import time
+import traceback
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from rotator.adapters.vault import AppRoleAuth, TokenAuth, VaultOptions, VaultStore
+from rotator.adapters.vault_auth import Keeper
+from rotator.errors import (
+    NotFound,
+    NotPermitted,
+    Rejected,
+    RotatorError,
+    Temporary,
+    Unauthenticated,
+    Unavailable,
+)
+from rotator.journal import Journal
+from rotator.model import Target
+from rotator.ports import Conflict
+from rotator.sandbox.server import serving_in_thread
+from rotator.sandbox.vault import vault_app
+from rotator.sandbox.vault_faults import Fault
+from rotator.sandbox.vault_state import VaultState
+from rotator.secrets import Secret
+
+TOKEN = "root-token-canary-2f61"
+KEY = Secret("ak-canary-0123456789abcdefghij")
+TARGET = Target("apps/ci/arize", "api_key")
+DATA = "secret/data/apps/ci/arize"
+
+
+class Vault:
+    """The stand-in on a port, with an ear on the wire."""
+
+    def __init__(self):
+        self.state = VaultState(clock=lambda: datetime.now(UTC), root_token=TOKEN)
+        self.heard = []
+        self.connections = set()
+        self._app = vault_app(self.state)
+
+    async def __call__(self, scope, receive, send):
+        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+        self.connections.add(scope["client"])
+        self.heard.append((f"{scope['method']} {scope['path'].removeprefix('/v1/')}", headers))
+        await self._app(scope, receive, send)
+
+    @property
+    def calls(self):
+        return [call for call, _ in self.heard]
+
+    def fails(self, kind, **fault):
+        self.state.faults.script.append(Fault(kind, **fault))
+
+
+class Port:
+    """The one port that all tests share; each puts a server of its own there."""
+
+    async def __call__(self, scope, receive, send):
+        await self.vault(scope, receive, send)
+
+
+@pytest.fixture(scope="module")
+def port():
+    port = Port()
+    with serving_in_thread(port) as port.url:
+        yield port
+
+
+@pytest.fixture
+def vault(port):
+    port.vault = Vault()
+    port.vault.url = port.url
+    return port.vault
+
+
+@pytest.fixture
+async def opened(vault):
+    stores = []
+
+    def open_store(auth=None, **options):
+        auth = auth or TokenAuth(lambda: Secret(TOKEN))
+        options = VaultOptions(options.pop("address", vault.url), auth, **options)
+        stores.append(VaultStore(options, lambda *_, **__: None))
+        return stores[-1]
+
+    yield open_store
+    for store in stores:
+        await store.close()
+
+
+@pytest.fixture
+def store(opened):
+    return opened()
+
+
+@pytest.fixture
+async def held(store, vault):
+    held = await store.read(TARGET)
+    vault.heard.clear()
+    return held
+
+
+async def failure(coroutine):
+    try:
+        await coroutine
+    except RotatorError as error:
+        return error
+    raise AssertionError("nothing failed")
+
+
+class TestTheDangerousMoment:
+    async def test_a_write_is_one_request(self, store, held, vault):
+        await store.write(held, KEY, {"arize_key_id": "k1"})
+
+        assert [f"POST {DATA}"] == vault.calls
+
+    async def test_a_lost_race_is_two(self, store, held, vault):
+        await store.write(held, Secret("somebody else's"), {})
+        vault.heard.clear()
+
+        assert Conflict() == await store.write(held, KEY, {})
+        assert [f"POST {DATA}", f"GET {DATA}"] == vault.calls
+
+    async def test_a_whole_look_is_one_request_for_each_document(self, store, vault):
+        await store.read(TARGET)
+        vault.heard.clear()
+
+        await store.read(TARGET)
+        await store.load("ci")
+        await store.save("ci", Journal(), 0)
+        await store.preflight([TARGET, Target("b", "f")], budget=timedelta(minutes=1))
+
+        assert 4 == len(vault.calls)
+
+    async def test_calls_in_a_row_share_one_connection(self, store, held, vault):
+        for _ in range(5):
+            held = await store.write(held, KEY, {})
+            held = await store.read(TARGET)
+
+        assert 1 == len(vault.connections)
+
+    async def test_a_write_does_not_wait_for_reads(self, opened, vault):
+        store = opened(workers=1)
+        held = await store.read(TARGET)
+        vault.fails("slow", on="GET", delay=timedelta(seconds=0.5))
+        slow = asyncio.create_task(store.read(TARGET))
+        await asyncio.sleep(0.05)
+
+        await store.write(held, KEY, {})
+
+        assert slow.done() is False
+        await slow
+
+
+class TestOutages:
+    async def test_nobody_at_the_address(self, opened):
+        error = await failure(opened(address="http://127.0.0.1:1").read(TARGET))
+
+        assert isinstance(error, Unavailable)
+        assert error.message.endswith("http://127.0.0.1:1 cannot be reached: Connection refused")
+
+    async def test_an_address_that_is_none(self, opened):
+        error = await failure(opened(address="vault:8200").read(TARGET))
+
+        assert isinstance(error, Rejected)
+        assert "check `address`" in error.remedy
+
+    async def test_a_connection_that_is_cut(self, store, held, vault):
+        vault.fails("refused_before", on="POST")
+
+        assert isinstance(await failure(store.write(held, KEY, {})), Unavailable)
+
+    async def test_an_answer_that_is_lost_is_found_by_writing_again(self, store, held, vault):
+        vault.fails("lost_after", on="POST")
+        lost = await failure(store.write(held, KEY, {}))
+
+        again = await store.write(held, KEY, {})
+
+        assert isinstance(lost, Unavailable)
+        assert (KEY, 1) == (again.value, again.version)
+
+    async def test_an_answer_that_is_too_late(self, opened, vault):
+        store = opened(timeout=timedelta(seconds=0.3))
+        held = await store.read(TARGET)
+        vault.fails("slow", on="POST", delay=timedelta(seconds=0.7))
+        begun = time.monotonic()
+
+        error = await failure(store.write(held, KEY, {}))
+
+        assert isinstance(error, Unavailable)
+        assert 0.6 > time.monotonic() - begun
+        assert 1 == (await store.write(held, KEY, {})).version
+
+    async def test_a_call_given_up_before_its_turn_is_not_made_later(self, opened, vault):
+        store = opened(workers=1)
+        held = await store.read(TARGET)
+        vault.fails("slow", on="POST", delay=timedelta(seconds=0.3))
+        first = asyncio.create_task(store.write(held, KEY, {}))
+        await asyncio.sleep(0.05)
+        second = asyncio.create_task(store.save("ci", Journal(), 0))
+        await asyncio.sleep(0.05)
+
+        second.cancel()
+
+        await first
+        await store.load("ci")
+        assert "POST secret/data/rotator/ci" not in vault.calls
+
+    async def test_a_server_error_is_explained_by_its_health(self, store, held, vault):
+        vault.fails("status", on="POST", status=500)
+
+        error = await failure(store.write(held, KEY, {}))
+
+        assert f"POST {DATA}: Vault answers 500: it is active" == error.message
+        assert "GET sys/health" in vault.calls
+
+    async def test_a_standby_that_redirects_is_not_followed(self, store, held, vault):
+        location = ("Location", "http://127.0.0.1:1/v1/elsewhere")
+        vault.fails("status", on="POST", status=307, headers=(location,))
+
+        error = await failure(store.write(held, KEY, {}))
+
+        assert isinstance(error, Unavailable)
+        assert "is a standby and redirects (307)" in error.message
+        assert [f"POST {DATA}"] == vault.calls
+
+    @pytest.mark.parametrize(
+        ("status", "said", "kind", "words"),
+        [
+            (412, "", Temporary, "has not caught up"),
+            (429, "rate limit quota exceeded", Temporary, "over a quota"),
+            (472, "", Unavailable, "disaster recovery secondary"),
+            (473, "", Unavailable, "performance standby"),
+            (501, "", Unavailable, "answers 501"),
+            (502, "", Unavailable, "answers 502"),
+            (503, "Vault is sealed", Unavailable, "Vault is sealed"),
+            (400, "Upgrading from non-versioned to versioned data.", Temporary, "upgraded"),
+            (400, "path disabled in replication DR secondary mode", Unavailable, "recovery"),
+            (400, "something odd", Rejected, "something odd"),
+            (401, "", Unauthenticated, "does not know our token"),
+            (403, "invalid token", Unauthenticated, "does not know our token"),
+            (403, "permission denied", NotPermitted, "permission denied"),
+            (404, "namespace not found", NotFound, "no such namespace"),
+            (404, "odd", NotFound, "odd"),
+            (405, "unsupported operation", Rejected, "unsupported operation"),
+            (413, "request too large", Rejected, "request too large"),
+        ],
+    )
+    async def test_refusals_are_told_apart(self, opened, vault, status, said, kind, words):  # noqa: PLR0913, PLR0917 - a table
+        store = opened()
+        held = await store.read(TARGET)
+        for _ in range(2):  # A denial is asked again after a login.
+            vault.fails("status", on="POST", status=status, errors=(said,) if said else ())
+
+        error = await failure(store.write(held, KEY, {}))
+
+        assert kind is type(error)
+        assert words in error.message
+
+    @pytest.mark.parametrize(
+        ("header", "delay"),
+        [("7", timedelta(seconds=7)), ("soon", None), (None, None)],
+    )
+    async def test_a_quota_says_how_long_to_wait_or_not(self, store, held, vault, header, delay):
+        headers = (("Retry-After", header),) if header else ()
+        vault.fails("status", on="POST", status=429, headers=headers)
+
+        assert delay == (await failure(store.write(held, KEY, {}))).delay
+
+    async def test_a_proxys_404_is_not_an_empty_secret(self, store, vault):
+        await store.read(TARGET)
+        vault.fails("page", on="GET", status=404)
+
+        error = await failure(store.read(TARGET))
+
+        assert isinstance(error, NotFound)
+        assert "not an answer of Vault" in error.message
+
+    async def test_a_proxys_page_is_not_a_written_secret(self, store, held, vault):
+        vault.fails("page", on="POST", status=200)
+
+        assert isinstance(await failure(store.write(held, KEY, {})), NotFound)
+
+
+class TestTokens:
+    async def test_one_login_is_enough_for_many_at_once(self, opened, vault):
+        store = opened()
+
+        await asyncio.gather(*(store.read(TARGET) for _ in range(20)))
+
+        assert 1 == Counter(vault.calls)["GET auth/token/lookup-self"]
+
+    async def test_nothing_of_the_environment_is_sent(self, opened, vault, monkeypatch):
+        monkeypatch.setenv("VAULT_TOKEN", "token-of-somebody-else")
+        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+        monkeypatch.setenv("VAULT_NAMESPACE", "of-somebody-else")
+        store = opened(AppRoleAuth("role", lambda: Secret("secret-id")))
+
+        assert isinstance(await failure(store.read(TARGET)), Unauthenticated)
+        (_, headers), *_ = vault.heard
+        assert set() == {"x-vault-token", "x-vault-namespace"} & set(headers)
+
+    async def test_a_credential_file_that_is_gone_is_named_by_its_kind(self, opened, tmp_path):
+        secret_id = tmp_path / "secret-id"
+        store = opened(AppRoleAuth("role", lambda: Secret(secret_id.read_text())))
+
+        error = await failure(store.read(TARGET))
+
+        assert isinstance(error, Unauthenticated)
+        assert "the approle credential cannot be read: No such file or directory" == error.message
+
+    async def test_an_outage_during_the_login_is_an_outage(self, opened, vault):
+        vault.fails("status", on="lookup-self", status=503, errors=("Vault is sealed",))
+
+        assert isinstance(await failure(opened().read(TARGET)), Unavailable)
+
+    async def test_a_login_without_a_token_is_refused(self, opened, vault):
+        vault.fails("page", on="login", status=200)
+        store = opened(AppRoleAuth("role", lambda: Secret("secret-id")))
+
+        error = await failure(store.read(TARGET))
+
+        assert "Vault's answer to the approle login holds no token" == error.message
+
+    async def test_denials_do_not_lead_to_a_login_each(self, store, held, vault):
+        for _ in range(4):
+            vault.fails("status", on="POST", status=403, errors=("permission denied",))
+
+        for _ in range(3):
+            assert isinstance(await failure(store.write(held, KEY, {})), NotPermitted)
+
+        assert 1 == Counter(vault.calls)["GET auth/token/lookup-self"]
+
+    async def test_a_renewal_that_fails_leaves_the_old_token(self):
+        class Api:
+            def use(self, token):
+                pass
+
+            def lookup_self(self):
+                return {"data": {"ttl": 1, "expire_time": "soon", "renewable": True}}
+
+            def renew_self(self):
+                raise Unavailable("down")
+
+        keeper, api = Keeper(TokenAuth(lambda: Secret(TOKEN))), Api()
+        first = keeper.login(api, prolong=True)
+        await asyncio.sleep(0.7)
+
+        again = keeper.login(api, prolong=True)
+
+        assert first.token == again.token
+        assert 0.5 < keeper.rest()
+
+
+class TestSecrecy:
+    async def test_no_error_shows_a_secret_anywhere(self, opened, vault):
+        store = opened(timeout=timedelta(seconds=0.3))
+        held = await store.write(await store.read(TARGET), KEY, {})
+        echo = f"cannot store {KEY.reveal()} for {TOKEN}"
+        vault.fails("status", on="POST", status=400, errors=(echo,))
+        vault.fails("status", on="POST", status=500, errors=(echo,))
+        vault.fails("refused_before", on="POST")
+        vault.fails("slow", on="POST", delay=timedelta(seconds=1))
+
+        for _ in range(4):
+            told = _everything(await failure(store.write(held, KEY, {"id": "k"})))
+            assert (0, 0) == (told.count(KEY.reveal()), told.count(TOKEN))
+
+    async def test_a_masked_echo_still_tells_the_rest(self, store, held, vault):
+        vault.fails("status", on="POST", status=400, errors=(f"bad value {KEY.reveal()} here",))
+
+        error = await failure(store.write(held, KEY, {}))
+
+        assert f"Vault refused POST {DATA}: 400 bad value [masked] here" == error.message
+
+
+def _everything(error):
+    """All that a logger could find: tracebacks of the whole chain, and what hangs on it."""
+    told = ""
+    while error is not None:
+        told += "".join(traceback.format_exception(error)) + repr(vars(error))
+        request = getattr(error, "request", None)
+        told += repr(vars(request)) if request is not None else ""
+        error = error.__cause__ or error.__context__
+    return told
