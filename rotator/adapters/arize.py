@@ -111,13 +111,23 @@ class ArizeIssuer(ArizeCalls):
 class _Attempt:
     """What has happened so far; outlives the exception that ends a request."""
 
-    sent: bool
+    deadline: float
+    sent: bool = False
     response: httpx.Response | None = None
     body: bytearray = field(default_factory=bytearray, repr=False)
     whole: bool = False
     broken: str = ""
 
-    async def trace(self, event: str, _: object) -> None:
+    def extensions(self) -> dict[str, object]:
+        """What httpcore is asked for beside the request.
+
+        Connecting and the handshake may each take half of the time left: then httpcore gives up
+        by itself, and closes the socket, which it does not when it is cancelled there.
+        """
+        patience = (self.deadline - asyncio.get_running_loop().time()) / 2
+        return {"trace": self._trace, "timeout": {"connect": max(patience, 0.0)}}
+
+    async def _trace(self, event: str, _: object) -> None:
         """Told by httpcore about each of its steps."""
         self.sent = self.sent or event.endswith("send_request_headers.started")
 
@@ -163,7 +173,7 @@ class _Wire:
 
     async def exchange(self, call: Call, credential: Secret, deadline: float) -> Answer:
         """Make the request, until ``deadline`` of the loop's clock at the latest."""
-        attempt = _Attempt(sent=False)
+        attempt = _Attempt(deadline)
         try:
             async with asyncio.timeout_at(deadline), self._slots:
                 await self._send(call, credential, attempt)
@@ -216,7 +226,7 @@ class _Wire:
             params=call.query or None,
             headers=headers,
             content=content,
-            extensions={"trace": attempt.trace} if self._traced else None,
+            extensions=attempt.extensions() if self._traced else None,
         )
 
     def _observe(self, response: httpx.Response, round_trip: timedelta) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 #: A zero time (Go's year 1, the epoch) means "not set" and is not read as a time; a "never" like
 #: the year 9999 is brought in, so that adding a duration to it cannot overflow.
-_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_FIRST_YEAR = 2000
 _LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 #: The string of a member ``key``, complete with its closing quote, wherever it stands.
 _KEY_MEMBER = re.compile(rb'"key"\s*:\s*("[^"\\]*(?:\\.[^"\\]*)*")', re.DOTALL)
@@ -126,11 +126,11 @@ def read_key(item: object) -> Key | Unclear | None:
 
 
 def spelling(item: object) -> bool | None:
-    """Whether key metadata spells its enums in upper case; None when it does not tell."""
+    """Whether key metadata spells its enums in upper case; None when no word known tells."""
     members = item if isinstance(item, dict) else {}
-    for name in ("key_type", "status"):
+    for name, known in (("key_type", _TYPES), ("status", _STATUSES)):
         text = members.get(name)
-        if isinstance(text, str) and text.isascii() and text.isalpha():
+        if isinstance(text, str) and text.lower() in known:
             return text.isupper()
     return None
 
@@ -141,10 +141,13 @@ def read_time(value: object) -> datetime | None:
         return None
     try:
         time = datetime.fromisoformat(value.strip().upper())
-        aware = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
-    return min(aware, _LATEST) if aware > _EARLIEST else None
+    if time.year >= _LATEST.year:
+        return _LATEST
+    if time.year < _FIRST_YEAR:
+        return None
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def write_time(time: datetime) -> str:
@@ -183,15 +186,17 @@ def _json(raw: bytes) -> object:
 
 def _raw_key(document: object, body: Masked[bytes]) -> Secret | None:
     """The member ``key`` of the document, else one found in the bytes, a likely one first."""
-    member = text_of(document.get("key")) if isinstance(document, dict) else None
-    loose: list[str] = [text_of(_json(found)) or "" for found in _KEY_MEMBER.findall(body.reveal())]
-    candidates = [member or "", *sorted(loose, key=lambda text: not text.startswith("ak-"))]
-    return next((Secret(text) for text in candidates if _is_raw(text)), None)
+    member = document.get("key") if isinstance(document, dict) else None
+    loose = [_json(found) for found in _KEY_MEMBER.findall(body.reveal())]
+    likely = [text for text in loose if isinstance(text, str) and text.startswith("ak-")]
+    found = (text for text in (member, *likely, *loose) if _is_raw(text))
+    return next((Secret(str(text)) for text in found), None)
 
 
-def _is_raw(text: str) -> bool:
+def _is_raw(text: object) -> bool:
     """No redacted key, and nothing that could never authenticate."""
-    return _SENDABLE.fullmatch(text) is not None and ".." not in text and "*" not in text
+    sendable = isinstance(text, str) and _SENDABLE.fullmatch(text) is not None
+    return sendable and ".." not in str(text) and "*" not in str(text)
 
 
 def _word(value: object) -> str:
