@@ -15,8 +15,8 @@ from rotator.adapters import documents
 from rotator.adapters.vault_auth import AppRoleAuth, Auth, KubernetesAuth, TokenAuth
 from rotator.adapters.vault_calls import Calls
 from rotator.adapters.vault_http import Connection
-from rotator.adapters.vault_kv import V2, Engines, Found
-from rotator.errors import NotPermitted
+from rotator.adapters.vault_kv import V1, V2, Engines, Found
+from rotator.errors import NotPermitted, Rejected
 from rotator.journal import Journal
 from rotator.ports import Conflict
 
@@ -125,7 +125,16 @@ class VaultStore:
     async def load(self, policy: str) -> tuple[Journal, int]:
         """Read a journal; a deleted one is empty, and the next is written after its version."""
         mount, path = self._mount, self._journal_path(policy)
-        found = await self._calls.run(lambda api: V2().read(api, mount, path))
+
+        def work(api: Api) -> Found:
+            if isinstance(engine := self._engines.of(api, mount), V1):
+                raise Rejected(
+                    f"the mount {mount} is KV version 1, and the journal needs check-and-set",
+                    remedy="name a mount of KV version 2 in `vault.mount`; targets may have others",
+                )
+            return engine.read(api, mount, path)
+
+        found = await self._calls.run(work)
         if not found.document:
             return Journal(), found.version
         place = f"the journal {mount}/{path}"

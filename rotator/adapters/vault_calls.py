@@ -35,6 +35,14 @@ T = TypeVar("T")
 _PAUSE, _LONG_PAUSE = 1.0, 30.0
 
 
+class _Lane:
+    """Threads, and as many turns."""
+
+    def __init__(self, workers: int, name: str) -> None:
+        self.threads = ThreadPoolExecutor(workers, name)
+        self.turns = asyncio.Semaphore(workers)
+
+
 class Calls:
     """Runs pieces of work that talk to Vault.
 
@@ -50,8 +58,8 @@ class Calls:
         self._keeper = Keeper(auth)
         self._emit = emit
         self._idle: deque[Api] = deque()
-        self._readers = ThreadPoolExecutor(workers, "vault-read")
-        self._writers = ThreadPoolExecutor(workers, "vault-write")
+        self._readers = _Lane(workers, "vault-read")
+        self._writers = _Lane(workers, "vault-write")
         self._upkeep: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -76,9 +84,9 @@ class Calls:
                 return self._keeper.outlasting(api, lasting)
             return self._keeper.login(api, prolong=not urgent)
 
-        pool = self._writers if urgent else self._readers
+        lane = self._writers if urgent else self._readers
         try:
-            return await self._in_time(pool, lambda: self._logged_in(login, work))
+            return await self._in_time(lane, lambda: self._logged_in(login, work))
         finally:
             self._announce()
 
@@ -102,21 +110,22 @@ class Calls:
             self._upkeep.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._upkeep
-        for pool in (self._readers, self._writers):
-            pool.shutdown(wait=False, cancel_futures=True)
+        for lane in (self._readers, self._writers):
+            lane.threads.shutdown(wait=False, cancel_futures=True)
         while self._idle:
             self._idle.pop().close()
 
-    async def _in_time(self, pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:
-        """Wait for ``work`` in a thread of ``pool``, for its turn included, within the timeout.
+    async def _in_time(self, lane: _Lane, work: Callable[[], T]) -> T:
+        """Do ``work`` in a thread when its turn comes, and wait for it within the timeout.
 
-        What has timed out may still be under way in its thread, and arrive late. Check-and-set
-        makes that harmless; work that has not begun is not begun any more.
+        The wait for a turn does not count: ten thousand calls at once are slow, not wrong. What has
+        timed out may still be under way in its thread, and arrive late. Check-and-set makes that
+        harmless; work that is given up before its turn is not begun any more.
         """
         seconds = self._connection.timeout.total_seconds()
         try:
-            async with asyncio.timeout(seconds):
-                return await asyncio.get_running_loop().run_in_executor(pool, work)
+            async with lane.turns, asyncio.timeout(seconds):
+                return await asyncio.get_running_loop().run_in_executor(lane.threads, work)
         except TimeoutError as error:
             raise Unavailable(f"no answer from Vault within {seconds:g} s") from error
 

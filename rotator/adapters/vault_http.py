@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import hvac
 import hvac.adapters
 import requests
+import urllib3
 
 from rotator.adapters.vault_errors import Refused, leaves, scrubbed
 from rotator.errors import Rejected, RotatorError, Unavailable
@@ -59,6 +60,9 @@ class Api:
         session.trust_env = False
         session.verify = connection.verify
         session.cert = connection.client_cert
+        if connection.verify is False:
+            # Whoever switches it off is warned where he does; not on stderr, at every request.
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         if connection.proxy:
             session.proxies = {"http": connection.proxy, "https": connection.proxy}
         self._client = hvac.Client(

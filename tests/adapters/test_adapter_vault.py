@@ -196,6 +196,16 @@ class TestOutages:
         assert 0.6 > time.monotonic() - begun
         assert 1 == (await store.write(held, KEY, {})).version
 
+    async def test_waiting_for_a_turn_is_not_waiting_for_vault(self, opened, vault):
+        store = opened(timeout=timedelta(seconds=0.4), workers=1)
+        await store.read(TARGET)
+        for _ in range(3):
+            vault.fails("slow", on="GET", delay=timedelta(seconds=0.2))
+
+        helds = await asyncio.gather(*(store.read(TARGET) for _ in range(3)))
+
+        assert [0, 0, 0] == [held.version for held in helds]
+
     async def test_a_call_given_up_before_its_turn_is_not_made_later(self, opened, vault):
         store = opened(workers=1)
         held = await store.read(TARGET)

@@ -328,6 +328,12 @@ class TestJournals:
         assert (Journal(), 1) == loaded
         assert 2 == await store.save("ci", Journal(), 1)
 
+    async def test_a_mount_without_check_and_set_is_refused(self, server, opened):
+        store = opened(mount=(mount := server.kv(1)))
+
+        with pytest.raises(Rejected, match=f"the mount {mount} is KV version 1"):
+            await store.load("ci")
+
     async def test_somebody_elses_document_is_not_touched(self, server, opened):
         store = opened(journal_prefix=(prefix := unique("journal")))
         server.call("post", f"secret/data/{prefix}/ci", data={"password": "theirs"})
