@@ -1,0 +1,134 @@
+"""The last wall: no text leaves with something in it that looks like a secret.
+
+Nothing here should ever find anything. Raw keys are wrapped from the moment they arrive
+(:mod:`rotator.secrets`) and no event is given one. What this catches is a mistake of ours, or the
+words of a library that does not know better.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from enum import IntEnum
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from rotator.secrets import MASK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rotator.secrets import Secret
+
+#: Longer texts are cut: a line is for reading, and patterns take time.
+LIMIT = 2000
+#: A secret shorter than this is not looked for: it would be found in ordinary words.
+_SHORTEST = 6
+
+
+class Trust(IntEnum):
+    """How much a text is suspected. A name may look a little like a key: ``ak-production-2``."""
+
+    NAME = 0
+    OWN = 1
+    FOREIGN = 2
+
+
+# The ways to write the dash of `ak-`: as it is, in a URL, in JSON.
+_DASH = r"(?:-|%2[dD]|\\u002[dD]|\\x2[dD])"
+# `ak-` in base64 begins at any of three offsets. What follows it is part of the key.
+_BASE64_KEY = r"(?:YWst|[GWm2]FrL[Q-Za-f]|[BFJNRVZdhlptx159]hay[0-3])[A-Za-z0-9+/_-]{12,}={0,2}"
+
+_ALWAYS = re.compile(
+    "|".join(
+        (
+            rf"ak{_DASH}(?:[A-Za-z0-9]{{16,}}|[A-Za-z0-9_-]{{32,}})",
+            _BASE64_KEY,
+            r"616[bB]2[dD][0-9a-fA-F]{12,}",
+            r"(?:%[0-9a-fA-F]{2}){8,}",
+            r"(?:\\u00[0-9a-fA-F]{2}){8,}",
+            # Vault: service, batch and recovery tokens, new and old.
+            r"hv[sbr]\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9]+)?",
+            r"(?<![A-Za-z0-9_.])[sbr]\.[A-Za-z0-9]{20,}(?:\.[A-Za-z0-9]+)?",
+            # A JWT begins with `{"`.
+            r"eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*)?",
+        )
+    )
+)
+_SHORT_KEY = re.compile(rf"(?<![A-Za-z0-9])ak{_DASH}(?=[a-z_-]*[A-Z0-9])[A-Za-z0-9_-]{{8,}}")
+_HEADER = re.compile(
+    r"""(?ix)\b((?:proxy-)?authorization|x-vault-[a-z-]*token|(?:set-)?cookie)\b
+    (["']?\s*[:=,]\s*b?["']?)[^"'\r\n]+"""
+)
+_SCHEME = re.compile(r"\b([Bb]earer|[Bb]asic)(\s+)(?=\S*[0-9=])[A-Za-z0-9._~+/=-]{8,}")
+_QUERY = re.compile(r"\?[\w.~%-]+=[^\s'\"<>)]*")
+_USERINFO = re.compile(r"://[^\s/@'\"]+@")
+_NAMED = re.compile(
+    r"""(?ix)\b(\w*token|\w*password|passwd|\w*secret(?:_id)?|api[_-]?key|x-api-key|jwt)\b
+    (["']?\s*[:=]\s*b?["']?)[^\s"',;)}\]]+"""
+)
+# Long, and of capitals, small letters and digits: nothing a person wrote. A path has no capitals.
+_RANDOM = re.compile(
+    r"(?=[A-Za-z+/_=%-]*[0-9])(?=[a-z0-9+/_=%-]*[A-Z])(?=[A-Z0-9+/_=%-]*[a-z])"
+    r"[A-Za-z0-9+/_=%-]{20,}|[0-9a-fA-F]{32,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+)
+_THREE_PARTS = re.compile(r"(?:[A-Za-z0-9_-]{16,}\.){2}[A-Za-z0-9_-]{16,}")
+
+
+class Scrubber:
+    """Masks what looks like a secret, and the secrets it has been told of, however encoded."""
+
+    def __init__(self) -> None:
+        self._forms: set[str] = set()
+        self._known: re.Pattern[str] | None = None
+
+    def hide(self, secret: Secret) -> None:
+        """Look for ``secret`` from now on: for credentials that no pattern can recognise."""
+        self._forms |= {form for form in _forms(secret.reveal()) if len(form) >= _SHORTEST}
+        longest_first = sorted(self._forms, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, longest_first))) if self._forms else None
+
+    def __call__(self, text: str, trust: Trust = Trust.FOREIGN) -> str:
+        """``text`` without what looks like a secret, cut to :data:`LIMIT`."""
+        if len(text) > LIMIT:
+            text = _cut(text, 4 * LIMIT)
+        if self._known is not None:
+            text = self._known.sub(MASK, text)
+        text = _ALWAYS.sub(MASK, text)
+        if trust > Trust.NAME:
+            text = _suspect(text)
+        if trust is Trust.FOREIGN:
+            text = _NAMED.sub(rf"\1\2{MASK}", text)
+            text = _RANDOM.sub(MASK, _THREE_PARTS.sub(MASK, text))
+        return _cut(text, LIMIT)
+
+
+def _suspect(text: str) -> str:
+    text = _SHORT_KEY.sub(MASK, text)
+    text = _HEADER.sub(rf"\1\2{MASK}", text)
+    text = _SCHEME.sub(rf"\1\2{MASK}", text)
+    if "?" in text:
+        text = _QUERY.sub(f"?{MASK}", text)
+    return _USERINFO.sub(f"://{MASK}@", text) if "@" in text else text
+
+
+def _cut(text: str, limit: int) -> str:
+    """Cut between words: half a secret is none that a pattern knows."""
+    if len(text) <= limit:
+        return text
+    whole, _, _ = text[:limit].rpartition(" ")
+    return f"{whole} [{len(text) - len(whole)} characters more]"
+
+
+def _forms(raw: str) -> Iterator[str]:
+    """A secret as it may turn up inside other text."""
+    yield from (raw, quote(raw, safe=""), repr(raw)[1:-1])
+    yield from (json.dumps(raw)[1:-1], json.dumps(raw, ensure_ascii=False)[1:-1])
+    data = raw.encode(errors="surrogatepass")
+    yield from (data.hex(), data.hex().upper())
+    for offset, unsure in enumerate((0, 2, 3)):
+        # What stands before decides the first characters, what follows the last one.
+        encoded = base64.b64encode(bytes(offset) + data).decode().rstrip("=")
+        sure = encoded[unsure:] if (offset + len(data)) % 3 == 0 else encoded[unsure:-1]
+        yield from (sure, sure.replace("+", "-").replace("/", "_"))
