@@ -1,9 +1,10 @@
 """Arize, the provider of keys, over HTTP. The only importer of httpx.
 
-Four modules beside this one know no HTTP library: ``arize_wire`` and ``arize_bindings`` (what the
-bodies say), ``arize_errors`` (what an answer means), ``arize_credential`` (the management key) and
-``arize_issuer`` (the calls). Here is how one request is made: within its time, over a bounded
-number of connections, to no other address, and so that whatever arrived of a mint is kept.
+Here is how one request is made: within its time, over a bounded number of connections, to no other
+address, and so that whatever arrived of a mint is kept. The modules beside this one know no HTTP
+library: ``arize_issuer`` has the calls, ``arize_listing`` adds up pages, ``arize_wire`` and
+``arize_bindings`` know what bodies say, ``arize_errors`` what an answer means, and
+``arize_credential`` which key to send.
 
 httpx is used below its client, at the transport: there is nothing then that follows a redirect,
 reads the environment or ``.netrc``, keeps cookies, or logs a URL.
@@ -23,17 +24,17 @@ import httpx
 from rotator.adapters.arize_credential import Credential
 from rotator.adapters.arize_errors import Answer, http_date, scrub
 from rotator.adapters.arize_issuer import ArizeCalls
+from rotator.adapters.arize_options import ArizeOptions
 from rotator.errors import ConfigError
 from rotator.secrets import Masked
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from pathlib import Path
-
     from rotator.adapters.arize_errors import Call
     from rotator.adapters.clock import ProviderClock
     from rotator.ports import Emit
     from rotator.secrets import Secret
+
+__all__ = ["ArizeIssuer", "ArizeOptions"]
 
 #: A listing of 100 keys takes some 100 KiB, a mint one.
 _MOST, _MOST_OF_MINT = 8 * 2**20, 2**20
@@ -50,31 +51,6 @@ _NOT_SENT = (
 )
 #: All that httpx lets out, with the plain errors that it does not translate everywhere.
 _FAILURES = (httpx.HTTPError, httpx.InvalidURL, OSError, RuntimeError, ValueError)
-
-
-@dataclass(frozen=True, slots=True)
-class ArizeOptions:
-    """Where Arize is and how to speak to it.
-
-    Args:
-        base_url: Scheme and host, perhaps with a path before ``/v2``.
-        credential: Reads the management key from its source; read again when it is refused.
-            Raises :class:`~rotator.errors.RotatorError` only.
-        timeout: For a request as a whole: waiting for a connection, connecting, the answer, and
-            the one more try when the management key was replaced. Each page of a listing is one.
-        ca_cert: A PEM file of the authorities to trust instead of the public ones.
-        proxy: The address of an HTTP proxy, which may hold a password.
-        concurrency: Connections, and requests at a time.
-        user_agent: What we call ourselves.
-    """
-
-    base_url: str
-    credential: Callable[[], Awaitable[Secret]]
-    timeout: timedelta = timedelta(seconds=10)
-    ca_cert: Path | None = None
-    proxy: str | None = field(default=None, repr=False)
-    concurrency: int = 32
-    user_agent: str = "arize-key-rotator"
 
 
 class ArizeIssuer(ArizeCalls):
@@ -241,7 +217,7 @@ def _network(options: ArizeOptions) -> httpx.AsyncHTTPTransport:
         raise ConfigError(["arize.base_url: no address that begins with https://"])
     try:
         return httpx.AsyncHTTPTransport(
-            verify=ssl.create_default_context(cafile=options.ca_cert) if options.ca_cert else True,
+            verify=_authorities(options),
             trust_env=False,
             proxy=options.proxy,
             limits=httpx.Limits(
@@ -253,3 +229,12 @@ def _network(options: ArizeOptions) -> httpx.AsyncHTTPTransport:
     except (ValueError, httpx.InvalidURL):
         problem = "arize.proxy: not the address of a proxy"
     raise ConfigError([problem])
+
+
+def _authorities(options: ArizeOptions) -> ssl.SSLContext:
+    """Whom to trust: the given authorities, the public ones, or nobody where there is no TLS."""
+    if options.ca_cert:
+        return ssl.create_default_context(cafile=options.ca_cert)
+    if options.base_url.startswith("http:"):
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return httpx.create_ssl_context(trust_env=False)

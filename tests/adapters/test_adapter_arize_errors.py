@@ -7,13 +7,14 @@ from datetime import timedelta
 import httpx
 import pytest
 from adapter_arize_stage import MANAGEMENT, Stage, problem
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from rotator.adapters.arize_errors import scrub
 from rotator.errors import Rejected, RotatorError, Temporary, Unavailable
 from rotator.keys import Scope
 from rotator.secrets import MASK, Secret
 
+UNHURRIED = settings(deadline=None)
 LEGACY = Secret("0123456789abcdef0123456789abcdef")
 DATE = "Sun, 01 Mar 2026 12:00:00 GMT"
 
@@ -102,6 +103,7 @@ async def test_a_message_is_one_bounded_line_of_printable_characters():
     assert error.message.isprintable()
 
 
+@UNHURRIED
 @given(st.text(), st.text(), st.integers(0, 290))
 def test_no_secret_survives_whatever_stands_around_it(before, after, at):
     secret = "ak-Canary9Key9of9a9life9time99999999999999"

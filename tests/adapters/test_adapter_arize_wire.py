@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import example, given, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from rotator.adapters.arize_errors import Answer, Call, refusal
 from rotator.adapters.arize_wire import (
@@ -21,6 +21,9 @@ from rotator.adapters.arize_wire import (
 from rotator.errors import Ambiguous, RotatorError
 from rotator.keys import Key
 from rotator.secrets import Masked, Secret
+
+#: A machine that is busy proves nothing.
+UNHURRIED = settings(deadline=None)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -55,6 +58,7 @@ def masked(document):
     return Masked(json.dumps(document).encode())
 
 
+@UNHURRIED
 @given(st.binary())
 @example(b"[" * 100_000)
 @example(b'{"api_keys":[{"id":"\\ud800"}]}')
@@ -67,6 +71,7 @@ def test_no_bytes_upset_a_reader(raw):
     assert isinstance(read_problem(body), str)
 
 
+@UNHURRIED
 @given(JSON | ITEMS)
 def test_no_item_upsets_the_reader_of_keys(item):
     key = read_key(item)
@@ -74,18 +79,21 @@ def test_no_item_upsets_the_reader_of_keys(item):
     assert not isinstance(key, Key) or key.id.isascii()
 
 
+@UNHURRIED
 @given(st.lists(JSON | ITEMS, max_size=5), JSON)
 def test_every_item_of_a_page_is_accounted_for(items, pagination):
     page = read_page(masked({"api_keys": items, "pagination": pagination}))
     assert len(page.keys) + len(page.unclear) + page.skipped == len(items)
 
 
+@UNHURRIED
 @given(ITEMS, RAW_KEYS)
 def test_a_raw_key_is_read_whatever_stands_around_it(item, raw):
     minted, _ = read_minted(masked(item | {"key": raw}))
     assert minted.secret == Secret(raw)
 
 
+@UNHURRIED
 @given(ITEMS, RAW_KEYS, st.data())
 def test_a_raw_key_is_read_from_any_answer_cut_behind_it(item, raw, data):
     del_key = {name: value for name, value in item.items() if name != "key"}
@@ -95,6 +103,7 @@ def test_a_raw_key_is_read_from_any_answer_cut_behind_it(item, raw, data):
     assert minted.secret == Secret(raw)
 
 
+@UNHURRIED
 @given(RAW_KEYS, st.data())
 def test_half_a_raw_key_is_never_taken_for_a_whole(raw, data):
     whole = json.dumps({"id": "K", "key": raw}).encode()
@@ -102,6 +111,7 @@ def test_half_a_raw_key_is_never_taken_for_a_whole(raw, data):
     assert read_minted(Masked(whole[:end])) is None
 
 
+@UNHURRIED
 @given(st.binary(max_size=30), RAW_KEYS, st.binary(max_size=30))
 def test_a_raw_key_is_found_among_rubbish(before, raw, after):
     member = f'\n{{"key":\t"{raw}"'.encode()
@@ -109,6 +119,7 @@ def test_a_raw_key_is_found_among_rubbish(before, raw, after):
     assert minted.secret == Secret(raw)
 
 
+@UNHURRIED
 @given(st.text())
 @example("2026-W01-1")
 @example("9999-12-31T23:59:59-23:59")
@@ -119,12 +130,14 @@ def test_a_time_is_read_in_utc_or_not_at_all(text):
     assert time is None or time.utcoffset().total_seconds() == 0
 
 
+@UNHURRIED
 @given(st.datetimes(min_value=read_time("2001-01-01").replace(tzinfo=None)))
 def test_a_time_survives_the_wire_unless_it_is_a_never(time):
     read = read_time(time.isoformat())
     assert read_time(write_time(read)) == read
 
 
+@UNHURRIED
 @given(ANSWERS, st.booleans())
 def test_every_answer_is_a_success_or_an_error_of_ours(answer, mint):
     error = refusal(answer, Call("doing", "POST", "/", mint=mint))
