@@ -41,8 +41,8 @@ class Credential:
         """The key to work with, read from its source the first time."""
         if self.current is None:
             async with self._lock:
-                if self.current is None:
-                    self.current = _checked(await self._source())
+                # Somebody else may have read it meanwhile.
+                self.current = self.current or _checked(await self._source())
         return self.current
 
     async def instead_of(self, refused: Secret) -> Secret | None:

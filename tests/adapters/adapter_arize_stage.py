@@ -48,6 +48,7 @@ class Source:
 
     async def __call__(self):
         self.read += 1
+        await asyncio.sleep(0)
         return self.keys[min(self.read, len(self.keys)) - 1]
 
 
@@ -97,9 +98,8 @@ class Stage(httpx.AsyncBaseTransport):
             raise answer
         if callable(answer):
             answer = answer(request)
-        if isinstance(answer, tuple):
-            pause, answer = answer
-            await asyncio.sleep(pause)
+        pause, answer = answer if isinstance(answer, tuple) else (0, answer)
+        await asyncio.sleep(pause)
         return answer
 
     @property

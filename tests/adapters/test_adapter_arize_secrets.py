@@ -128,7 +128,11 @@ async def test_a_cancelled_request_shows_no_frame_that_holds_a_secret():
 
 
 async def test_a_cancelled_request_on_a_socket_shows_no_frame_that_holds_a_secret():
+    asked = asyncio.Event()
+
     async def silence(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
         await reader.read()
         writer.close()
 
@@ -137,7 +141,7 @@ async def test_a_cancelled_request_on_a_socket_shows_no_frame_that_holds_a_secre
         options = ArizeOptions(f"http://{host}:{port}", Source())
         issuer = ArizeIssuer(options, clock=Clock(), emit=print)
         task = asyncio.create_task(issuer.keys(Scope()))
-        await asyncio.sleep(0.05)
+        await asked.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError) as error:
             await task
