@@ -39,11 +39,10 @@ class Credential:
 
     async def get(self) -> Secret:
         """The key to work with, read from its source the first time."""
-        if self.current is None:
-            async with self._lock:
-                # Somebody else may have read it meanwhile.
-                self.current = self.current or _checked(await self._source())
-        return self.current
+        async with self._lock:
+            if self.current is None:
+                self.current = _checked(await self._source())
+            return self.current
 
     async def instead_of(self, refused: Secret) -> Secret | None:
         """Another key than ``refused``, which was answered with 401; None if there is none.
