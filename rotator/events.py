@@ -90,8 +90,8 @@ FIELDS: dict[str, str] = {
     "error": "What went wrong, as a sentence.",
     "error_code": "The kind of error: a stable name.",
     "remedy": "What to do about it; empty when there is nothing but waiting.",
-    "exception": "Of a fault in rotator itself: `type`, `message`, `frames` (`file:line:function`, "
-    "the outermost first) and, where there is one, its `cause`.",
+    "exception": "Of an error nobody foresaw: `type`, `message`, `frames` (`file:line:function`, "
+    "the outermost first) and, where there is one, its `cause`; never a value of a variable.",
     "problem": "What is questionable, and where.",
     "skew_seconds": "Seconds by which the provider's clock is ahead of this machine's.",
     "version": "Version of rotator.",

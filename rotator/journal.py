@@ -13,7 +13,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
 from rotator.errors import Unreadable
 
@@ -28,7 +28,8 @@ Outcome = Literal["completed", "repaired", "failed"]
 class _Document(BaseModel):
     """Frozen, and quiet about its input in errors: a foreign document might hold a secret."""
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+    # Not a number is not JSON either: what was read must be writable again.
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class Lease(_Document):
@@ -96,7 +97,7 @@ class Retiring(_Document):
     redacted: str
     at: AwareDatetime
     rotation: str
-    failures: int = 0
+    failures: NonNegativeInt = 0
 
 
 class Record(_Document):
@@ -148,13 +149,13 @@ def encode(journal: Journal) -> dict[str, object]:
     return journal.model_dump(mode="json", exclude_defaults=False)
 
 
-def decode(document: dict[str, object], *, place: str) -> Journal:
-    """Read a document found at ``place``.
+def decode(document: object, *, place: str) -> Journal:
+    """Read a document found at ``place``, whatever it is.
 
     Raises:
         Unreadable: It is not a journal, is damaged, or comes from a newer version.
     """
-    version = document.get("version")
+    version = document.get("version") if isinstance(document, dict) else None
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise Unreadable(
             f"{place} is not a journal of rotator: it has no version",
@@ -162,8 +163,8 @@ def decode(document: dict[str, object], *, place: str) -> Journal:
         )
     if version > VERSION:
         raise Unreadable(
-            f"{place} has version {version}; this rotator reads up to {VERSION}",
-            remedy="upgrade this rotator; a newer one wrote the journal",
+            f"{place} was written by a newer rotator; this one reads up to version {VERSION}",
+            remedy="upgrade this rotator",
         )
     try:
         return Journal.model_validate(document)

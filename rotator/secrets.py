@@ -70,7 +70,7 @@ class Secret(Masked[str]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        return hmac.compare_digest(self.reveal().encode(), other.reveal().encode())
+        return hmac.compare_digest(self._bytes(), other._bytes())
 
     def __hash__(self) -> int:
         return hash(self.fingerprint)
@@ -81,13 +81,17 @@ class Secret(Masked[str]):
 
         Safe to store: a raw key has some 300 bits, far beyond guessing.
         """
-        return f"sha256:{hashlib.sha256(self.reveal().encode()).hexdigest()[:16]}"
+        return f"sha256:{hashlib.sha256(self._bytes()).hexdigest()[:16]}"
 
     @property
     def redacted(self) -> Redacted:
         """What may be shown of it."""
         raw = self.reveal()
         return Redacted(raw[:6], raw[-3:]) if len(raw) >= _LONG_ENOUGH else Redacted()
+
+    def _bytes(self) -> bytes:
+        # JSON can bring half a surrogate pair, and the error for that would carry the secret.
+        return self.reveal().encode(errors="surrogatepass")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import shutil
 import textwrap
+from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from rotator.words import length
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, MutableMapping
@@ -22,6 +25,8 @@ _LEVELS = {
 _BOLD, _DIM = "1", "2"
 _INDENT = " " * 15
 _EVENT_WIDTH = 21
+#: A space at which no row is broken.
+_TIE = "\N{NO-BREAK SPACE}"
 
 
 class Console:
@@ -39,14 +44,14 @@ class Console:
         width = max(shutil.get_terminal_size().columns, 40)
         level, colour = _LEVELS[line["level"]]
         event, policy = line["event"], _printable(line.get("policy") or "")
-        head = f"{line['timestamp'][11:19]} {level} {event:<{_EVENT_WIDTH}} {policy}".rstrip()
+        name = f"{event:<{_EVENT_WIDTH}}" if policy else event
+        head = f"{line['timestamp'][11:19]} {level} {name} {policy}".rstrip()
         said = _printable(_SAID.get(event, _listed)(line))
-        tail = _tail(line)
         if len(head) + 2 + len(said) <= width:
-            rows = [f"{head}  {said}".rstrip()]
+            rows = [f"{head}  {said.replace(_TIE, ' ')}".rstrip()]
         else:
             rows = [head, *_wrapped(said, width)]
-        rows += [row for part in tail for row in _wrapped(_printable(part), width)]
+        rows += [row for part in _tail(line) for row in _wrapped(_printable(part), width)]
         return "\n".join(
             [self._painted(rows[0], level, colour, event), *map(self._dimmed, rows[1:])]
         )
@@ -65,19 +70,26 @@ class Console:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    return textwrap.wrap(
-        text,
+    # The margin of a nested part, such as a frame, is kept.
+    margin = _INDENT + " " * (len(text) - len(text.lstrip(" ")))
+    rows = textwrap.wrap(
+        text.strip(" "),
         width,
-        initial_indent=_INDENT,
-        subsequent_indent=_INDENT,
+        initial_indent=margin,
+        subsequent_indent=margin,
         break_on_hyphens=False,
         break_long_words=False,
     )
+    return [row.replace(_TIE, " ") for row in rows]
 
 
 def _printable(text: str) -> str:
     """Without what could move the cursor or end the line: some of it is the words of others."""
-    return "".join(c if c.isprintable() else " " if c.isspace() else ascii(c)[1:-1] for c in text)
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() or c == _TIE else " " if c.isspace() else ascii(c)[1:-1] for c in text
+    )
 
 
 def _tail(line: Line) -> Iterator[str]:
@@ -108,47 +120,69 @@ def _is_worth(value: object) -> bool:
 _ELSEWHERE = {
     *("timestamp", "level", "event", "policy", "error", "remedy", "exception"),
     # Of use to programs, long, and of none to somebody who watches.
-    *("rotation_id", "key_id", "old_key_id"),
+    *("rotation_id", "key_id", "old_key_id", "error_code", "grace_deadline"),
 }
 
 
 def _short(value: object) -> str:
     text = str(value)
     # A point in time, without its seconds.
-    return f"{text[:10]} {text[11:16]}" if text[10:11] == "T" and text.endswith("Z") else text
+    moment = text[10:11] == "T" and text.endswith("Z")
+    return f"{text[:10]}{_TIE}{text[11:16]}" if moment else text
 
 
-def _exchange(line: Line) -> str:
-    """``refresh ak-abc...xyz → ak-def...uvw``."""
-    old, new = line.get("old_redacted_key") or "?", line.get("redacted_key") or "?"
-    return f"{line.get('strategy') or 'rotation'} {old} → {new}"
+def _joined(*parts: str | None) -> str:
+    return ", ".join(part for part in parts if part)
+
+
+def _key(line: Line) -> str:
+    return line.get("redacted_key") or "an unknown key"
 
 
 def _completed(line: Line) -> str:
+    """``refresh ak-abc...xyz → ak-def...uvw  (3.1 ms danger)``."""
+    old = line.get("old_redacted_key") or "?"
     danger = line.get("danger_seconds")
-    return _exchange(line) + (f"  ({_span(danger)} danger)" if danger is not None else "")
+    text = f"{line.get('strategy') or 'rotation'} {old} → {_key(line)}"
+    return f"{text}  ({_span(danger)}{_TIE}danger)" if danger is not None else text
 
 
 def _delivered(line: Line) -> str:
+    danger = line.get("danger_seconds")
+    took = f"{_span(danger)}{_TIE}danger" if danger is not None else None
+    return _joined(f"{_key(line)} in {line.get('target', '?')}", took)
+
+
+def _not_delivered(line: Line) -> str:
+    return _joined(f"try {line.get('attempt', '?')} at {line.get('target', '?')}", _grace(line))
+
+
+def _grace(line: Line) -> str | None:
     left = line.get("grace_seconds_left")
-    took = line.get("danger_seconds")
-    parts = [f"{line.get('redacted_key') or '?'} in {line.get('target', '?')}"]
-    parts += [f"{_span(took)} danger"] if took is not None else []
-    parts += [f"{_span(left)} of grace left"] if left is not None else []
-    return ", ".join(parts)
+    return None if left is None else f"{_span(left)} of grace left"
+
+
+def _minted(line: Line) -> str:
+    return _joined(_key(line), _grace(line))
 
 
 def _planned(line: Line) -> str:
     when = line.get("next_at")
-    return f"{line.get('reason') or ''}, next {_short(when) if when else 'not foreseen'}".lstrip(
-        ", "
-    )
+    return _joined(line.get("reason"), f"next {_short(when)}" if when else None)
 
 
 def _started(line: Line) -> str:
     grace = line.get("grace_seconds")
-    text = f"{line.get('strategy') or 'rotation'} of {line.get('redacted_key') or '?'}"
-    return f"{text} ({line.get('reason')})" + (f", grace {_span(grace)}" if grace else "")
+    what = f"{line.get('strategy') or 'rotation'} of {_key(line)}"
+    return _joined(what, line.get("reason"), f"grace {_span(grace)}" if grace else None)
+
+
+def _verified(line: Line) -> str:
+    return f"{_key(line)} is accepted"
+
+
+def _retired(line: Line) -> str:
+    return f"{_key(line)} is revoked"
 
 
 def _library(line: Line) -> str:
@@ -156,17 +190,22 @@ def _library(line: Line) -> str:
 
 
 def _span(seconds: float) -> str:
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        if abs(seconds) >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.1f} s" if abs(seconds) >= 1 else f"{seconds * 1000:.1f} ms"
+    if abs(seconds) >= 60:  # noqa: PLR2004 - a minute
+        text = length(timedelta(seconds=abs(seconds)))
+        return text if seconds > 0 else f"-{text}"
+    return f"{seconds:.1f} s" if abs(seconds) >= 1 else f"{seconds * 1000:.1f}{_TIE}ms"
 
 
 _SAID: dict[str, Callable[[Line], str]] = {
     "policy.planned": _planned,
     "rotation.started": _started,
+    "rotation.resumed": _started,
+    "rotation.key_minted": _minted,
     "rotation.delivered": _delivered,
+    "rotation.delivery_failed": _not_delivered,
+    "rotation.verified": _verified,
     "rotation.completed": _completed,
     "rotation.repaired": _completed,
+    "rotation.retired": _retired,
     "library.log": _library,
 }

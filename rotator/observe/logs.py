@@ -63,6 +63,8 @@ _RANKS: dict[Level, int] = {
 _NAMES = {"timestamp", "level", "event", "policy", "owner", "target", "logger", "reason"}
 #: The words of others.
 _FOREIGN = {"message", "exception"}
+#: Types that cannot hold a secret.
+_HARMLESS = {int, float, bool, type(None)}
 #: What the chain itself sets.
 _OURS = {"timestamp", "level", "event"}
 
@@ -123,7 +125,10 @@ class Observer:
         self, _: object, __: str, line: MutableMapping[str, Any]
     ) -> MutableMapping[str, Any]:
         """The last wall, for every text of every line."""
-        return {name: self._clean(value, _trust(name)) for name, value in line.items()}
+        for name, value in line.items():
+            if type(value) not in _HARMLESS and name not in _OURS:
+                line[name] = self._clean(value, _trust(name))
+        return line
 
     def _clean(self, value: Plain, trust: Trust) -> Plain:
         if isinstance(value, str):

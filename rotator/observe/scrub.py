@@ -11,7 +11,7 @@ import base64
 import json
 import re
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from rotator.secrets import MASK
@@ -35,45 +35,71 @@ class Trust(IntEnum):
     FOREIGN = 2
 
 
-# The ways to write the dash of `ak-`: as it is, in a URL, in JSON.
-_DASH = r"(?:-|%2[dD]|\\u002[dD]|\\x2[dD])"
-# `ak-` in base64 begins at any of three offsets. What follows it is part of the key.
-_BASE64_KEY = r"(?:YWst|[GWm2]FrL[Q-Za-f]|[BFJNRVZdhlptx159]hay[0-3])[A-Za-z0-9+/_-]{12,}={0,2}"
+class Rule(NamedTuple):
+    """What is masked in a text that holds ``hint``, whatever its case.
 
-_ALWAYS = re.compile(
-    "|".join(
-        (
-            rf"ak{_DASH}(?:[A-Za-z0-9]{{16,}}|[A-Za-z0-9_-]{{32,}})",
-            _BASE64_KEY,
-            r"616[bB]2[dD][0-9a-fA-F]{12,}",
-            r"(?:%[0-9a-fA-F]{2}){8,}",
-            r"(?:\\u00[0-9a-fA-F]{2}){8,}",
-            # Vault: service, batch and recovery tokens, new and old.
-            r"hv[sbr]\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9]+)?",
-            r"(?<![A-Za-z0-9_.])[sbr]\.[A-Za-z0-9]{20,}(?:\.[A-Za-z0-9]+)?",
-            # A JWT begins with `{"`.
-            r"eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*)?",
-        )
-    )
+    Looking for a hint first takes a hundredth of the time that a pattern takes.
+    """
+
+    hint: str
+    pattern: re.Pattern[str]
+    shown: str = MASK
+
+
+# The ways to write the dash of `ak-`: as it is, in a URL, in JSON, in Python.
+_KEY = r"ak(?:-|%2[dD]|\\u002[dD]|\\x2[dD])"
+_MORE64 = r"[A-Za-z0-9+/_-]{12,}={0,2}"
+
+_ALWAYS = (
+    Rule("ak", re.compile(rf"{_KEY}(?:[A-Za-z0-9]{{16,}}|[A-Za-z0-9_-]{{32,}})")),
+    # `ak-` in base64, at each of the offsets it can have, and what follows it.
+    Rule("ywst", re.compile(rf"YWst{_MORE64}")),
+    Rule("frl", re.compile(rf"[GWm2]FrL[Q-Za-f]{_MORE64}")),
+    Rule("hay", re.compile(rf"[BFJNRVZdhlptx159]hay[0-3]{_MORE64}")),
+    Rule("616b2d", re.compile(r"616[bB]2[dD][0-9a-fA-F]{12,}")),
+    Rule("%", re.compile(r"(?:%[0-9a-fA-F]{2}){8,}")),
+    Rule("\\u00", re.compile(r"(?:\\u00[0-9a-fA-F]{2}){8,}")),
+    Rule("\\x", re.compile(r"(?:\\x[0-9a-fA-F]{2}){8,}")),
+    # Vault: service, batch and recovery tokens, new and old.
+    Rule("hv", re.compile(r"hv[sbr]\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9]+)?")),
+    Rule(".", re.compile(r"(?<![A-Za-z0-9_.])[sbr]\.[A-Za-z0-9]{20,}(?:\.[A-Za-z0-9]+)?")),
+    # A JWT begins with `{"`.
+    Rule("eyj", re.compile(r"eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*)?")),
 )
-_SHORT_KEY = re.compile(rf"(?<![A-Za-z0-9])ak{_DASH}(?=[a-z_-]*[A-Z0-9])[A-Za-z0-9_-]{{8,}}")
+
+_OPEN = r"""(["']?\s*[:=,]\s*(?:b(?=["']))?["']?)"""
 _HEADER = re.compile(
-    r"""(?ix)\b((?:proxy-)?authorization|x-vault-[a-z-]*token|(?:set-)?cookie)\b
-    (["']?\s*[:=,]\s*b?["']?)[^"'\r\n]+"""
+    rf"""(?i)\b((?:proxy-)?authorization|x-vault-[a-z-]*token|(?:set-)?cookie)\b{_OPEN}[^"'\r\n]+"""
 )
 _SCHEME = re.compile(r"\b([Bb]earer|[Bb]asic)(\s+)(?=\S*[0-9=])[A-Za-z0-9._~+/=-]{8,}")
-_QUERY = re.compile(r"\?[\w.~%-]+=[^\s'\"<>)]*")
-_USERINFO = re.compile(r"://[^\s/@'\"]+@")
+
+_OWN = (
+    *_ALWAYS,
+    Rule("ak", re.compile(rf"(?<![A-Za-z0-9]){_KEY}(?=[a-z_-]*[A-Z0-9])[A-Za-z0-9_-]{{8,}}")),
+    *(Rule(hint, _HEADER, rf"\1\2{MASK}") for hint in ("authorization", "x-vault", "cookie")),
+    *(Rule(hint, _SCHEME, rf"\1\2{MASK}") for hint in ("bearer", "basic")),
+    Rule("?", re.compile(r"\?[\w.~%-]+=[^\s'\"<>)]*"), f"?{MASK}"),
+    Rule("@", re.compile(r"://[^\s/@'\"]+@"), f"://{MASK}@"),
+)
+
 _NAMED = re.compile(
-    r"""(?ix)\b(\w*token|\w*password|passwd|\w*secret(?:_id)?|api[_-]?key|x-api-key|jwt)\b
-    (["']?\s*[:=]\s*b?["']?)[^\s"',;)}\]]+"""
+    r"(?i)\b(\w*token|\w*password|passwd|\w*secret(?:_id)?|api[_-]?key|x-api-key|jwt)\b"
+    r"""(["']?\s*[:=]\s*(?:b(?=["']))?["']?)[^\s"',;)}\]]+"""
 )
 # Long, and of capitals, small letters and digits: nothing a person wrote. A path has no capitals.
 _RANDOM = re.compile(
     r"(?=[A-Za-z+/_=%-]*[0-9])(?=[a-z0-9+/_=%-]*[A-Z])(?=[A-Z0-9+/_=%-]*[a-z])"
     r"[A-Za-z0-9+/_=%-]{20,}|[0-9a-fA-F]{32,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 )
-_THREE_PARTS = re.compile(r"(?:[A-Za-z0-9_-]{16,}\.){2}[A-Za-z0-9_-]{16,}")
+
+_FOREIGN = (
+    *_OWN,
+    Rule("", _NAMED, rf"\1\2{MASK}"),
+    Rule(".", re.compile(r"(?:[A-Za-z0-9_-]{16,}\.){2}[A-Za-z0-9_-]{16,}")),
+    Rule("", _RANDOM),
+)
+
+_RULES = {Trust.NAME: _ALWAYS, Trust.OWN: _OWN, Trust.FOREIGN: _FOREIGN}
 
 
 class Scrubber:
@@ -95,22 +121,11 @@ class Scrubber:
             text = _cut(text, 4 * LIMIT)
         if self._known is not None:
             text = self._known.sub(MASK, text)
-        text = _ALWAYS.sub(MASK, text)
-        if trust > Trust.NAME:
-            text = _suspect(text)
-        if trust is Trust.FOREIGN:
-            text = _NAMED.sub(rf"\1\2{MASK}", text)
-            text = _RANDOM.sub(MASK, _THREE_PARTS.sub(MASK, text))
+        lower = text.lower()
+        for hint, pattern, shown in _RULES[trust]:
+            if hint in lower:
+                text = pattern.sub(shown, text)
         return _cut(text, LIMIT)
-
-
-def _suspect(text: str) -> str:
-    text = _SHORT_KEY.sub(MASK, text)
-    text = _HEADER.sub(rf"\1\2{MASK}", text)
-    text = _SCHEME.sub(rf"\1\2{MASK}", text)
-    if "?" in text:
-        text = _QUERY.sub(f"?{MASK}", text)
-    return _USERINFO.sub(f"://{MASK}@", text) if "@" in text else text
 
 
 def _cut(text: str, limit: int) -> str:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Plain = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
 
+_SIMPLE = {bool, int, str}
+_COLLECTIONS = (Mapping, list, tuple, AbstractSet)
 _DEPTH = 5
 _ITEMS = 50
 _FRAMES = 25
@@ -31,11 +33,13 @@ _FRAMES = 25
 
 def plain(value: object, depth: int = _DEPTH) -> Plain:
     """``value`` in JSON types, without a secret, without calling foreign code."""
-    if value is None or type(value) in {bool, int, str}:
+    if value is None or type(value) in _SIMPLE:
         return value  # type: ignore[return-value] # By the line above.
+    if isinstance(value, datetime):
+        return stamp(value)
     if isinstance(value, Masked):
         return MASK
-    if isinstance(value, Mapping | list | tuple | AbstractSet):
+    if isinstance(value, _COLLECTIONS):
         return _collection(value, depth) if depth else f"<{type(value).__name__}>"
     return _one(value)
 
@@ -126,7 +130,6 @@ def _dotted(kind: type) -> str:
 # The more special before the more general: an enum may be text, and so on.
 _FORMS: tuple[tuple[type | tuple[type, ...], Callable[[Any], Plain]], ...] = (
     (Enum, lambda value: plain(value.value)),
-    (datetime, stamp),
     (timedelta, lambda value: _number(value.total_seconds())),
     (float, _number),
     (str, str.__str__),
