@@ -28,6 +28,8 @@ from rotator.sandbox.server import serving_in_thread
 from rotator.secrets import Secret
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+#: The account is a live one; once read, this does not move between two lines of a case.
+NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 class World:
@@ -97,15 +99,11 @@ def world(open_account, era):
     return open_account(Deployment(era=era), timeout=timedelta(seconds=5))
 
 
-def now():
-    return datetime.now(UTC).replace(microsecond=0)
-
-
 async def test_a_key_is_listed_as_it_is(world):
-    key_id, raw = world.state.seed_user_key("ci", expires_at=now() + DAY, created_at=now() - DAY)
+    key_id, raw = world.state.seed_user_key("ci", expires_at=NOW + DAY, created_at=NOW - DAY)
     key = await world.listed(key_id)
     assert (key.name, key.type, key.status) == ("ci", KeyType.USER, KeyStatus.ACTIVE)
-    assert (key.created_at, key.expires_at) == (now() - DAY, now() + DAY)
+    assert (key.created_at, key.expires_at) == (NOW - DAY, NOW + DAY)
     assert key.redacted == Secret(raw).redacted
 
 
@@ -178,21 +176,21 @@ async def test_a_refresh_to_the_very_expiry_is_allowed_everywhere(world):
 
 
 async def test_only_todays_service_refuses_a_refresh_to_a_longer_life(world, era):
-    key_id, old = world.state.seed_user_key("ci", expires_at=now() + DAY)
-    asked = world.issuer.refresh(key_id, expires_at=now() + 30 * DAY, grace=HOUR)
+    key_id, old = world.state.seed_user_key("ci", expires_at=NOW + DAY)
+    asked = world.issuer.refresh(key_id, expires_at=NOW + 30 * DAY, grace=HOUR)
     if era == "C":
         with pytest.raises(Rejected, match="must not be later"):
             await asked
     else:
-        assert (await asked).key.expires_at == now() + 30 * DAY
+        assert (await asked).key.expires_at == NOW + 30 * DAY
     assert await world.issuer.accepts(Secret(old)) is True
 
 
 async def test_a_user_key_is_created_before_anything_is_known(world):
-    order = Order("ci", KeyType.USER, description="for builds", expires_at=now() + DAY)
+    order = Order("ci", KeyType.USER, description="for builds", expires_at=NOW + DAY)
     minted = await world.issuer.create(order)
     key = await world.listed(minted.key.id)
-    assert (key.name, key.description, key.expires_at) == ("ci", "for builds", now() + DAY)
+    assert (key.name, key.description, key.expires_at) == ("ci", "for builds", NOW + DAY)
     assert key.type is KeyType.USER
 
 
