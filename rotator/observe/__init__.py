@@ -5,3 +5,7 @@ logging, warnings and crashes into it; ``values`` and ``scrub`` decide what may 
 ``console`` draws lines for a person; ``writer`` writes them without ever keeping anybody waiting;
 ``catalogue`` writes ``docs/events.md``.
 """
+
+from rotator.observe.logs import Observer, configure, observing
+
+__all__ = ["Observer", "configure", "observing"]

@@ -112,9 +112,11 @@ class _Handler(logging.Handler):
 
 def _message(record: logging.LogRecord) -> str:
     try:
-        return record.getMessage()
+        text = record.getMessage()
     except Exception:  # noqa: BLE001 - a library that logs badly is no reason to fail
         return str(record.msg)
+    # After its first row asyncio shows the task, and with it the error and all it says.
+    return text.partition("\n")[0] if record.name == "asyncio" else text
 
 
 def _level(number: int) -> Level:

@@ -141,16 +141,34 @@ class Observer:
         self(Event.LINES_DROPPED, dropped=count)
 
 
-def configure(form: Format, level: Level, stream: TextIO) -> Observer:
+def configure(
+    format: Format,  # noqa: A002 - as the option is called
+    level: Level,
+    stream: TextIO,
+) -> Observer:
     """Lead all that rotator and its libraries have to say into ``stream``.
 
     Args:
-        form: ``auto`` is ``console`` on a terminal and ``json`` elsewhere.
+        format: ``auto`` is ``console`` on a terminal and ``json`` elsewhere.
         level: What is less important is not shown.
         stream: Standard output, as a rule.
     """
-    console = form == "console" or (form == "auto" and stream.isatty())
+    console = format == "console" or (format == "auto" and stream.isatty())
     return Observer(stream, _console(stream) if console else _json, level)
+
+
+@contextlib.contextmanager
+def observing(
+    *,
+    format: Format,  # noqa: A002 - as above
+    level: Level,
+) -> Iterator[Observer]:
+    """As :func:`configure`, on standard output, until the block ends and all is written."""
+    observer = configure(format, level, sys.stdout)
+    try:
+        yield observer
+    finally:
+        observer.close()
 
 
 def _arranged(_: object, __: str, given: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

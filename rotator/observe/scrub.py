@@ -12,7 +12,7 @@ import json
 import re
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from rotator.secrets import MASK
 
@@ -117,28 +117,31 @@ class Scrubber:
 
     def __call__(self, text: str, trust: Trust = Trust.FOREIGN) -> str:
         """``text`` without what looks like a secret, cut to :data:`LIMIT`."""
-        if len(text) > LIMIT:
-            text = _cut(text, 4 * LIMIT)
+        # Cut roughly first, for time, and again when all that shrinks has shrunk.
+        masked = whole = _cut(text, 4 * LIMIT)
         if self._known is not None:
-            text = self._known.sub(MASK, text)
-        lower = text.lower()
+            masked = self._known.sub(MASK, masked)
+        lower = masked.lower()
         for hint, pattern, shown in _RULES[trust]:
             if hint in lower:
-                text = pattern.sub(shown, text)
-        return _cut(text, LIMIT)
+                masked = pattern.sub(shown, masked)
+        result = _cut(masked, LIMIT)
+        return (
+            result if (len(whole), len(result)) == (len(text), len(masked)) else f"{result} [cut]"
+        )
 
 
 def _cut(text: str, limit: int) -> str:
     """Cut between words: half a secret is none that a pattern knows."""
-    if len(text) <= limit:
-        return text
-    whole, _, _ = text[:limit].rpartition(" ")
-    return f"{whole} [{len(text) - len(whole)} characters more]"
+    return text if len(text) <= limit else text[:limit].rpartition(" ")[0]
 
 
 def _forms(raw: str) -> Iterator[str]:
     """A secret as it may turn up inside other text."""
-    yield from (raw, quote(raw, safe=""), repr(raw)[1:-1])
+    yield from (raw, quote(raw, errors="replace"), quote_plus(raw, errors="replace"))
+    yield from (quote(raw, safe="", errors="replace"), repr(raw)[1:-1])
+    # In a text that has both kinds of quotes, `repr` escapes one of them.
+    yield repr(f"{raw}'\"")[1:-4]
     yield from (json.dumps(raw)[1:-1], json.dumps(raw, ensure_ascii=False)[1:-1])
     data = raw.encode(errors="surrogatepass")
     yield from (data.hex(), data.hex().upper())
