@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rotator import __version__
+from rotator.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,6 +28,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     ).command
     try:
         return command(arguments)
+    except ConfigError as error:
+        for problem in error.problems:
+            sys.stderr.write(f"{problem}\n")
+        return 2
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

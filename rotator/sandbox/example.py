@@ -76,8 +76,8 @@ def _example(
 ) -> Example:
     path = f"apps/{name}/arize"
     siblings = {"key_id": "arize_key_id", "expires_at": "arize_expires_at"}
-    deliver = {"path": path, "field": "api_key", "metadata": siblings}
-    policy = {"name": name, "key": selector, "rotate": rotate, "deliver": deliver}
+    policy: dict[str, object] = {"name": name, "key": selector, "rotate": rotate}
+    policy["deliver"] = {"path": path, "field": "api_key", "metadata": siblings}
     return Example(name, what, path, Secret(raw), policy)
 
 

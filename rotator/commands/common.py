@@ -1,0 +1,101 @@
+"""What the commands share: configuration, events, durations, signals."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from rotator.errors import ConfigError
+from rotator.observe.logs import configure
+from rotator.settings import load, parse_duration
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterable, Iterator
+    from datetime import timedelta
+
+    from rotator.events import Event, Level
+    from rotator.model import Policy
+    from rotator.observe.logs import Format, Observer
+    from rotator.settings import Settings
+
+
+def settings_of(arguments: Namespace) -> Settings:
+    """The configuration that the command line names.
+
+    Raises:
+        ConfigError: With every mistake in it.
+    """
+    return load(arguments.config, os.environ)
+
+
+def chosen(settings: Settings, names: Iterable[str]) -> list[Policy]:
+    """The policies of these names, or all when there are none.
+
+    Raises:
+        ConfigError: A name is unknown.
+    """
+    policies = {policy.name: policy for policy in settings.policies}
+    names = list(dict.fromkeys(names))
+    unknown = [name for name in names if name not in policies]
+    if unknown:
+        known = ", ".join(sorted(policies)) or "none"
+        raise ConfigError([f"no policy is named {name!r}; there are: {known}" for name in unknown])
+    return [policies[name] for name in names] if names else list(policies.values())
+
+
+def duration(text: str | None, option: str) -> timedelta | None:
+    """A length of time from the command line; None where the option is not given.
+
+    Raises:
+        ConfigError: It is not one.
+    """
+    if text is None:
+        return None
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise ConfigError([f"{option}: {error}"]) from None
+
+
+@contextmanager
+def observing(form: Format, level: Level) -> Iterator[Observer]:
+    """Events on stdout, and nothing else there, until the block ends."""
+    observer = configure(form, level, sys.stdout)
+    try:
+        yield observer
+    finally:
+        observer.close()
+
+
+def stop_signal() -> asyncio.Future[str]:
+    """Holds the name of the first SIGTERM or SIGINT that comes; later ones change nothing."""
+    loop = asyncio.get_running_loop()
+    stop: asyncio.Future[str] = loop.create_future()
+
+    def told(number: signal.Signals) -> None:
+        if not stop.done():
+            stop.set_result(number.name)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told, number)
+    return stop
+
+
+def quietly(_: Event, /, **__: object) -> None:
+    """For commands whose output is a table: their events are nobody's business."""
+
+
+def sandbox_installed() -> None:
+    """Say how to get the sandbox where it is not installed.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    if find_spec("starlette") is None or find_spec("uvicorn") is None:
+        raise ConfigError(["the sandbox is an extra: pip install 'arize-key-rotator[sandbox]'"])

@@ -1,0 +1,97 @@
+"""``rotator run``: the daemon, one pass, or a rotation by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from rotator.commands.common import chosen, duration, observing, settings_of, stop_signal
+from rotator.errors import ConfigError
+from rotator.events import Event
+from rotator.runner import Ending, Runner
+from rotator.wiring import connected
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from rotator.model import Policy
+    from rotator.observe.logs import Observer
+    from rotator.ports import Emit
+    from rotator.runner import Result
+    from rotator.settings import Settings
+    from rotator.wiring import Connected
+
+_PATIENCE = timedelta(seconds=60)
+
+
+def command(arguments: Namespace) -> int:
+    """Run; 1 when a policy failed."""
+    settings = settings_of(arguments)
+    policies = chosen(settings, arguments.rotate)
+    patience = duration(arguments.patience, "--patience")
+    passing = arguments.once or bool(arguments.rotate)
+    if patience is not None and not passing:
+        raise ConfigError(["--patience goes with --once or --rotate; the daemon never gives up"])
+    form = arguments.log_format or settings.log.format
+    with observing(form, arguments.log_level or settings.log.level) as emit:
+        for problem in settings.warnings:
+            emit(Event.CONFIG_WARNING, problem=problem)
+        if not passing:
+            return asyncio.run(_daemon(settings, policies, emit))
+        wanted = _Pass(policies, bool(arguments.rotate), patience or _PATIENCE)
+        return asyncio.run(_pass(settings, wanted, emit))
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    policies: list[Policy]
+    demanded: bool
+    patience: timedelta
+
+
+async def _daemon(settings: Settings, policies: list[Policy], emit: Observer) -> int:
+    emit.attach(asyncio.get_running_loop())
+    # Loaded here because a pass has no use for it: APScheduler is a tenth of a second.
+    from rotator.adapters.agenda import SchedulerAgenda  # noqa: PLC0415
+    from rotator.daemon import Daemon  # noqa: PLC0415
+
+    async with connected(settings, emit) as services:
+        daemon = Daemon(
+            services.world,
+            services.reconciler,
+            policies,
+            SchedulerAgenda(services.world.clock),
+            concurrency=settings.run.concurrency,
+            relist=settings.run.relist,
+        )
+        await daemon.run(stop_signal())
+    return 0
+
+
+async def _pass(settings: Settings, wanted: _Pass, emit: Observer) -> int:
+    emit.attach(asyncio.get_running_loop())
+    async with connected(settings, emit) as services:
+        stop = stop_signal()
+        runner = Runner(services.world, services.reconciler, concurrency=settings.run.concurrency)
+        work = asyncio.create_task(
+            runner.once(wanted.policies, demanded=wanted.demanded, patience=wanted.patience)
+        )
+        both: list[asyncio.Future[Any]] = [work, stop]
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            return await _stopped(services, work, stop.result(), emit)
+        return int(any(result.ending is Ending.FAILED for result in work.result()))
+
+
+async def _stopped(
+    services: Connected, work: asyncio.Task[list[Result]], signal: str, emit: Emit
+) -> int:
+    """A signal ended the pass: deliver what is minted, and say that the rest was not done."""
+    emit(Event.DAEMON_STOPPING, signal=signal, in_flight=services.reconciler.undelivered)
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
+    await services.reconciler.drain()
+    emit(Event.DAEMON_STOPPED)
+    return 1

@@ -1,0 +1,197 @@
+"""YAML files with the line of everything in them, so that a message can point at its cause.
+
+Scalars are read as YAML 1.2 has them: ``on`` and ``no`` are words, ``1:30`` is no number, and a
+date is text.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+Where = tuple[str | int, ...]
+
+_INT = re.compile(r"[-+]?\d+")
+_FLOAT = re.compile(r"[-+]?(\d+\.\d*|\.\d+)([eE][-+]?\d+)?")
+_WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
+#: Far above any real file (10,000 policies have some 400,000), far below what aliases can inflate.
+_MOST_NODES = 4_000_000
+
+
+@dataclass(slots=True)
+class Document:
+    """The content of one file, or of several: ``lines`` has the place of each path."""
+
+    data: dict[str, Any] = field(default_factory=dict)
+    lines: dict[Where, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    def place(self, where: Where) -> str:
+        """``file:line`` of the longest part of ``where`` that is written somewhere."""
+        for end in range(len(where), 0, -1):
+            if where[:end] in self.lines:
+                return self.lines[where[:end]]
+        return next(iter(self.lines.values()), "configuration").partition(":")[0]
+
+
+def read(paths: list[Path]) -> Document:
+    """Read ``paths`` and everything in those that are directories. Mistakes are in ``problems``."""
+    whole = Document()
+    for path in paths:
+        for file in _files(path, whole.problems):
+            _add(whole, _read_file(file))
+    return whole
+
+
+def _files(path: Path, problems: list[str]) -> list[Path]:
+    try:
+        if not path.is_dir():
+            return [path]
+        # Kubernetes mounts a ConfigMap as links into a directory whose name begins with dots.
+        found = sorted(file for file in path.glob("*.yaml") if not file.name.startswith("."))
+    except OSError as error:
+        problems.append(f"{path}: cannot be read: {error.strerror}")
+        return []
+    if not found:
+        problems.append(f"{path}: there is no *.yaml in this directory")
+    return found
+
+
+def _read_file(file: Path) -> Document:
+    document = Document()
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        document.problems.append(f"{file}: there is no such file; name one with --config")
+        return document
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        document.problems.append(f"{file}: cannot be read: {why}")
+        return document
+    try:
+        document.data = _Builder(file, document, text).build()
+    except yaml.YAMLError as error:
+        document.problems.append(_malformed(file, error))
+    return document
+
+
+def _malformed(file: Path, error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    what = getattr(error, "problem", None) or "malformed"
+    # What the parser found is quoted by it only as single tokens, never as a value.
+    return f"{file}:{mark.line + 1 if mark else 1}: not readable as YAML: {what}"
+
+
+class _Builder:
+    """Builds plain values from the nodes of one file."""
+
+    def __init__(self, file: Path, document: Document, text: str) -> None:
+        self._file = file
+        self._document = document
+        self._loader = _Loader(text)
+        self._nodes = 0
+
+    def build(self) -> dict[str, Any]:
+        """The mapping at the top; empty when the file is."""
+        try:
+            node = self._loader.get_single_node()
+            if node is None:
+                self._document.problems.append(f"{self._file}: is empty")
+                return {}
+            if not isinstance(node, yaml.MappingNode):
+                self._document.problems.append(
+                    f"{self._place(node)}: must be a mapping with `arize` and `policies`"
+                )
+                return {}
+            return self._mapping(node, ())
+        finally:
+            self._loader.dispose()
+
+    def _value(self, node: Any, where: Where) -> Any:
+        self._nodes += 1
+        if self._nodes > _MOST_NODES or len(where) > 32:  # noqa: PLR2004 - aliases can nest
+            raise yaml.YAMLError("too large")
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, where)
+        if isinstance(node, yaml.SequenceNode):
+            return [self._item(child, (*where, at)) for at, child in enumerate(node.value)]
+        return _scalar(node)
+
+    def _item(self, node: Any, where: Where) -> Any:
+        self._document.lines[where] = self._place(node)
+        return self._value(node, where)
+
+    def _mapping(self, node: Any, where: Where) -> dict[str, Any]:
+        self._complain_of_twins(node, where)
+        self._loader.flatten_mapping(node)
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            # Merged keys (<<) come first, so that those written here replace them.
+            key = _name(key_node)
+            self._document.lines[*where, key] = self._place(key_node)
+            result[key] = self._value(value_node, (*where, key))
+        return result
+
+    def _complain_of_twins(self, node: Any, where: Where) -> None:
+        seen: dict[str, str] = {}
+        for key_node, _ in node.value:
+            key, place = _name(key_node), self._place(key_node)
+            if key in seen:
+                path = dotted((*where, key))
+                self._document.problems.append(
+                    f"{place}: {path}: given twice; the first is at {seen[key]}"
+                )
+            seen.setdefault(key, place)
+
+    def _place(self, node: Any) -> str:
+        return f"{self._file}:{node.start_mark.line + 1}"
+
+
+def _name(node: Any) -> str:
+    return str(node.value) if isinstance(node, yaml.ScalarNode) else "?"
+
+
+def _scalar(node: Any) -> object:
+    text: str = node.value
+    if node.style is not None:
+        return text
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    if _INT.fullmatch(text):
+        return int(text) if len(text) < 32 else text  # noqa: PLR2004 - no number of ours is longer
+    return float(text) if _FLOAT.fullmatch(text) else text
+
+
+def _add(whole: Document, one: Document) -> None:
+    """Policies add up over files; anything else may be said once, or twice alike."""
+    whole.problems += one.problems
+    begun = len(whole.data.get("policies") or [])
+    for where, place in one.lines.items():
+        if where[0] == "policies" and len(where) > 1 and isinstance(where[1], int):
+            whole.lines["policies", where[1] + begun, *where[2:]] = place
+        else:
+            whole.lines.setdefault(where, place)
+    for key, value in one.data.items():
+        if key not in whole.data:
+            whole.data[key] = value
+        elif key == "policies" and isinstance(value, list) and isinstance(whole.data[key], list):
+            whole.data[key] = [*whole.data[key], *value]
+        elif whole.data[key] != value:
+            first, second = whole.lines[key,], one.lines[key,]
+            whole.problems.append(f"{second}: {key}: said otherwise at {first}; keep one of them")
+
+
+def dotted(where: Where) -> str:
+    """``policies[0].rotate.grace_period``."""
+    text = ""
+    for part in where:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text

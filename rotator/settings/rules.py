@@ -1,0 +1,176 @@
+"""What settings must not be together. Each rule yields (where, words)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from difflib import get_close_matches
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from rotator import words
+from rotator.settings.schema import FACTS, REGIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rotator.settings.documents import Where
+    from rotator.settings.schema import Arize, Policy, Root, Run, Vault
+
+Complaint = tuple["Where", str]
+#: Bound of Arize on ``grace_period_seconds``.
+_MOST_GRACE = timedelta(hours=24)
+
+
+def of_services(root: Root) -> Iterator[Complaint]:
+    """Mistakes outside the policies."""
+    yield from _of_arize(root.arize)
+    if root.vault is not None:
+        yield from _of_vault(root.vault)
+    if root.vault is not None and root.files is not None:
+        yield ("files",), "there is `vault` as well; keys live in one of them, keep one"
+    yield from _of_run(root)
+
+
+def of_policy(policy: Policy, at: int, run: Run) -> Iterator[Complaint]:
+    """Mistakes within one policy."""
+    where: Where = ("policies", at)
+    rotate = policy.rotate
+    if rotate.before_expiry is None and rotate.max_age is None:
+        yield (*where, "rotate"), "has no trigger; set `before_expiry`, `max_age` or both"
+    if rotate.strategy != "reissue":
+        yield from _of_grace(policy, (*where, "rotate", "grace_period"), run)
+    yield from _of_lifetime(policy, (*where, "rotate"))
+    for place, delivery in enumerate(policy.deliver):
+        yield from _of_metadata(delivery.metadata, delivery.field, (*where, "deliver", place))
+
+
+def between(policies: dict[int, Policy], vault: Vault | None) -> Iterator[Complaint]:
+    """Mistakes that policies make together; ``policies`` by their place in the list."""
+    owners: dict[tuple[object, ...], str] = {}
+    mount = vault.mount if vault else None
+    for at, policy in policies.items():
+        for claim, where, what in _claims(policy, at, mount):
+            if claim in owners:
+                yield where, f"{what} {owners[claim]!r} already"
+            owners.setdefault(claim, policy.name)
+        yield from _of_journal(policy, at, vault)
+
+
+def _claims(
+    policy: Policy, at: int, mount: str | None
+) -> Iterator[tuple[tuple[object, ...], Where, str]]:
+    where: Where = ("policies", at)
+    key = policy.key
+    yield ("name", policy.name), (*where, "name"), "a policy is named"
+    chosen = ("id", key.id) if key.id else ("named", key.name, key.space_id, key.type)
+    yield chosen, (*where, "key"), "this key is rotated by policy"
+    for place, delivery in enumerate(policy.deliver):
+        spot = (delivery.mount or mount, delivery.path)
+        names = (delivery.field, *delivery.metadata.values())
+        for name in dict.fromkeys(names):
+            yield (
+                ("field", *spot, name),
+                (*where, "deliver", place),
+                f"`{name}` of this path is written by policy",
+            )
+
+
+def _of_arize(arize: Arize) -> Iterator[Complaint]:
+    if arize.base_url is not None and arize.region is not None:
+        yield ("arize", "region"), "there is `base_url` as well; keep one of them"
+    if arize.region is not None and arize.region not in REGIONS:
+        near = get_close_matches(arize.region, REGIONS, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(REGIONS)}"
+        yield ("arize", "region"), f"is not a region of Arize; {hint}"
+    if arize.base_url is not None and (fault := _fault_of_url(arize.base_url)):
+        yield ("arize", "base_url"), fault
+
+
+def _of_vault(vault: Vault) -> Iterator[Complaint]:
+    if fault := _fault_of_url(vault.address):
+        yield ("vault", "address"), fault
+    if (vault.client_cert is None) != (vault.client_key is None):
+        missing = "client_key" if vault.client_key is None else "client_cert"
+        yield ("vault",), f"a client certificate needs both of its files; add `{missing}`"
+
+
+def _fault_of_url(text: str) -> str | None:
+    """Why keys must not be sent there."""
+    try:
+        url = urlsplit(text)
+        host, _ = url.hostname, url.port
+    except ValueError:
+        host, url = None, urlsplit("")
+    if url.scheme not in {"http", "https"} or not host:
+        return "is not an address; write it like https://host:port"
+    if url.username or url.password:
+        return "must not hold a user or a password; credentials have their own settings"
+    if url.scheme == "http" and not _is_loopback(host):
+        return "would send keys unencrypted; use https (http is for loopback only)"
+    return None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _of_run(root: Root) -> Iterator[Complaint]:
+    slowest = max(root.arize.timeout, root.vault.timeout if root.vault else timedelta(0))
+    if root.run.lease < 3 * slowest:
+        yield (
+            ("run", "lease"),
+            f"must be at least three times the longest timeout ({words.length(slowest)})",
+        )
+
+
+def _of_grace(policy: Policy, where: Where, run: Run) -> Iterator[Complaint]:
+    grace, budget = policy.rotate.grace_period, words.length(run.retry_budget)
+    if grace > _MOST_GRACE:
+        yield where, "Arize takes at most 24h for a refresh; shorten it, or use strategy: reissue"
+    elif grace < run.retry_budget:
+        text = f"is shorter than run.retry_budget ({budget}), which a delivery may take"
+        yield where, f"{text}; lengthen it, or use strategy: reissue"
+
+
+def _of_lifetime(policy: Policy, where: Where) -> Iterator[Complaint]:
+    rotate = policy.rotate
+    if rotate.lifetime is None:
+        return
+    margin = rotate.before_expiry or timedelta(0)
+    if margin >= rotate.lifetime:
+        text = f"must be shorter than the lifetime ({words.length(rotate.lifetime)})"
+        yield (*where, "before_expiry"), f"{text}, or every new key is due at once"
+    elif rotate.min_interval >= rotate.lifetime - margin:
+        yield (
+            (*where, "min_interval"),
+            "must be shorter than `lifetime` less `before_expiry`, or keys expire waiting for it",
+        )
+
+
+def _of_metadata(metadata: dict[str, str], field: str, where: Where) -> Iterator[Complaint]:
+    for fact, name in metadata.items():
+        if fact not in FACTS:
+            near = get_close_matches(fact, FACTS, n=1)
+            hint = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(FACTS)}"
+            yield (*where, "metadata", fact), f"unknown fact; {hint}"
+        if name == field:
+            yield (*where, "metadata", fact), f"would overwrite the key in `{field}`"
+    if len(set(metadata.values())) < len(metadata):
+        yield (*where, "metadata"), "two facts are written to one field"
+
+
+def _of_journal(policy: Policy, at: int, vault: Vault | None) -> Iterator[Complaint]:
+    if vault is None:
+        return
+    prefix = vault.journal.strip("/")
+    for place, delivery in enumerate(policy.deliver):
+        inside = f"{delivery.path}/".startswith(f"{prefix}/")
+        if inside and (delivery.mount or vault.mount) == vault.mount:
+            yield (
+                ("policies", at, "deliver", place, "path"),
+                f"lies in the journal ({prefix}/); deliver elsewhere, or rename vault.journal",
+            )

@@ -1,0 +1,270 @@
+"""What may be configured. Fields only: what they must not be together is in ``rules``."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from rotator.settings.durations import Duration
+
+#: Where the kubelet puts the pod's token.
+POD_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+REGIONS = ("us-central-1a", "us-east-1b", "eu-west-1a", "ca-central-1a")
+#: Facts about a key that can be written beside it.
+FACTS = ("key_id", "expires_at", "rotated_at", "redacted_key", "name")
+
+Level = Literal["debug", "info", "warning", "error"]
+Format = Literal["auto", "json", "console"]
+
+
+class Section(BaseModel):
+    """Frozen, strict about names, and quiet about its input, which may be a secret."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class VaultPlace(Section):
+    """A field of a KV secret."""
+
+    path: str = Field(min_length=1)
+    field: str = Field(min_length=1)
+    mount: str | None = None
+
+
+class SecretSource(Section):
+    """Where a secret is read from, each time it is needed. Exactly one of its fields."""
+
+    env: str | None = Field(default=None, min_length=1)
+    file: Path | None = None
+    vault: VaultPlace | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_a_source(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            raise ValueError(  # noqa: TRY004 - pydantic wants this one
+                "a secret is not written here, but read from elsewhere: {env: NAME}, {file: PATH}"
+                " or {vault: {path: …, field: …}}"
+            )
+        known = [name for name in ("env", "file", "vault") if given.get(name) is not None]
+        if len(known) > 1:
+            raise ValueError(f"{' and '.join(known)} are two sources for one secret; keep one")
+        if not known and not set(given) - {"env", "file", "vault"}:
+            raise ValueError("names no source; use {env: NAME} or {file: PATH}")
+        return given
+
+
+class Arize(Section):
+    """The provider."""
+
+    base_url: str | None = None
+    region: str | None = None
+    api_key: SecretSource
+    timeout: Duration = timedelta(seconds=10)
+    ca_cert: Path | None = None
+    proxy: str | None = Field(default=None, repr=False)
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        if self.region:
+            return f"https://api.{self.region}.arize.com"
+        return (self.base_url or "https://api.arize.com").rstrip("/")
+
+
+class Token(Section):
+    """A token that somebody else renews or replaces."""
+
+    method: Literal["token"]
+    token: SecretSource
+
+
+class AppRole(Section):
+    """Vault's AppRole method."""
+
+    method: Literal["approle"]
+    role_id: str = Field(min_length=1)
+    secret_id: SecretSource
+    mount: str = "approle"
+
+
+class Kubernetes(Section):
+    """Vault's Kubernetes method, with the pod's service account."""
+
+    method: Literal["kubernetes"]
+    role: str = Field(min_length=1)
+    jwt: SecretSource = SecretSource(file=POD_TOKEN)
+    mount: str = "kubernetes"
+
+
+class Vault(Section):
+    """The store. Defaults that begin with VAULT_ come from the variables of that name."""
+
+    address: str
+    namespace: str | None = None
+    ca_cert: Path | None = None
+    client_cert: Path | None = None
+    client_key: Path | None = None
+    skip_verify: bool = False
+    proxy: str | None = Field(default=None, repr=False)
+    timeout: Duration = timedelta(seconds=10)
+    mount: str = "secret"
+    auth: Annotated[Token | AppRole | Kubernetes, Field(discriminator="method")]
+    journal: str = "rotator"
+
+
+class Files(Section):
+    """The store without Vault."""
+
+    directory: Path
+
+
+class Run(Section):
+    """How the work is done."""
+
+    lease: Duration = timedelta(seconds=30)
+    retry_budget: Duration = timedelta(minutes=1)
+    settle: Duration = timedelta(seconds=20)
+    handover: Duration = timedelta(seconds=20)
+    relist: Duration = timedelta(minutes=5)
+    concurrency: int = Field(default=32, ge=1, le=1000)
+
+
+class Log(Section):
+    """What is said, and how."""
+
+    level: Level = "info"
+    format: Format = "auto"
+
+
+class RoleById(Section):
+    """A custom role."""
+
+    id: str
+
+
+class SpaceRoles(Section):
+    """A service key's role in a space."""
+
+    space_id: str
+    role: str | RoleById | None = None
+
+
+class OrgRoles(Section):
+    """A service key's role in an organisation and its spaces."""
+
+    org_id: str
+    role: str | RoleById | None = None
+    spaces: tuple[SpaceRoles, ...] = Field(min_length=1)
+
+
+class LegacyRoles(Section):
+    """The three roles of the older wire formats."""
+
+    space_role: str | None = None
+    org_role: str | None = None
+    account_role: str | None = None
+
+
+class KeyBindings(Section):
+    """A service key's privileges: ``organizations`` today, ``space_id`` and ``roles`` before."""
+
+    organizations: tuple[OrgRoles, ...] | None = Field(default=None, min_length=1)
+    account_role: str | RoleById | None = None
+    space_id: str | None = None
+    roles: LegacyRoles | None = None
+
+    @model_validator(mode="after")
+    def _is_one_of_two(self) -> KeyBindings:
+        if (self.organizations is None) == (self.space_id is None):
+            raise ValueError("needs either `organizations`, or `space_id` and `roles`")
+        if self.organizations is not None and self.roles is not None:
+            raise ValueError("`roles` goes with `space_id`; in `organizations` each has a `role`")
+        if self.space_id is not None and self.account_role is not None:
+            raise ValueError("with `space_id`, the account role is written under `roles`")
+        return self
+
+
+class KeyChoice(Section):
+    """Which key: by ``id``, or by ``name``."""
+
+    id: str | None = Field(default=None, min_length=1)
+    name: str | None = Field(default=None, min_length=1)
+    space_id: str | None = None
+    type: Literal["user", "service"] | None = None
+    bindings: KeyBindings | None = None
+
+    @model_validator(mode="after")
+    def _is_one_of_two(self) -> KeyChoice:
+        if (self.id is None) == (self.name is None):
+            raise ValueError("needs either `id` or `name`")
+        if self.type == "user" and (self.space_id or self.bindings):
+            raise ValueError("a user key has neither `space_id` nor `bindings`")
+        return self
+
+
+class Rotate(Section):
+    """When, and how."""
+
+    before_expiry: Duration | None = None
+    max_age: Duration | None = None
+    lifetime: Duration | None = None
+    grace_period: Duration = timedelta(hours=1)
+    strategy: Literal["auto", "refresh", "reissue"] = "auto"
+    min_interval: Duration = timedelta(hours=1)
+
+
+def _kv_path(path: str) -> str:
+    """A path as Vault sees it. One that climbs, or has odd parts, is a mistake."""
+    parts = path.strip("/").split("/")
+    if any(part in {"", ".", ".."} for part in parts) or any(ord(c) < 33 for c in path):  # noqa: PLR2004 - space
+        raise ValueError("not a path in the store; write it like apps/ci/arize")
+    return "/".join(parts)
+
+
+KvPath = Annotated[str, AfterValidator(_kv_path)]
+
+
+class Delivery(Section):
+    """Where the key goes."""
+
+    path: KvPath
+    field: str = Field(min_length=1)
+    mount: KvPath | None = None
+    metadata: dict[str, str] = {}
+
+
+def _as_list(given: object) -> object:
+    return [given] if isinstance(given, dict) else given
+
+
+class Policy(Section):
+    """One key to look after."""
+
+    name: str = Field(pattern=r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$")
+    key: KeyChoice
+    rotate: Rotate
+    deliver: Annotated[tuple[Delivery, ...], BeforeValidator(_as_list), Field(min_length=1)]
+
+
+class Root(BaseSettings):
+    """The whole configuration."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        env_prefix="ROTATOR_",
+        env_nested_delimiter="__",
+    )
+
+    arize: Arize
+    vault: Vault | None = None
+    files: Files | None = None
+    run: Run = Run()
+    log: Log = Log()
+    policies: tuple[Policy, ...] = Field(min_length=1)

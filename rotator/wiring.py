@@ -1,0 +1,137 @@
+"""From settings to a world: which adapters, with what. No decisions."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from random import SystemRandom
+from typing import TYPE_CHECKING
+
+from rotator.adapters.arize import ArizeIssuer, ArizeOptions
+from rotator.adapters.clock import SystemClock
+from rotator.errors import Unauthenticated
+from rotator.listings import Listings
+from rotator.model import Target
+from rotator.ports import World
+from rotator.reconcile import Reconciler
+from rotator.settings import read_secret, schema
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from rotator.adapters.vault import AppRoleAuth, KubernetesAuth, TokenAuth, VaultOptions
+    from rotator.ports import Emit, SecretStore
+    from rotator.secrets import Secret
+    from rotator.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The services, and who works with them."""
+
+    world: World
+    listings: Listings
+    reconciler: Reconciler
+
+
+@asynccontextmanager
+async def connected(
+    settings: Settings, emit: Emit, environ: Mapping[str, str] = os.environ
+) -> AsyncIterator[Connected]:
+    """Everything a command needs, until the block ends. Nothing is asked of a service yet."""
+    clock = SystemClock(emit)
+    store = _store(settings, emit, environ)
+    issuer = ArizeIssuer(_arize(settings, store, environ), clock=clock, emit=emit)
+    world = World(
+        issuer=issuer,
+        store=store,
+        clock=clock,
+        emit=emit,
+        limits=settings.limits,
+        me=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",
+        new_id=lambda: secrets.token_hex(8),
+        jitter=SystemRandom().random,
+    )
+    listings = Listings(issuer, clock)
+    try:
+        yield Connected(world, listings, Reconciler(world, listings))
+    finally:
+        await issuer.close()
+        await store.close()
+
+
+def _store(settings: Settings, emit: Emit, environ: Mapping[str, str]) -> SecretStore:
+    """The store that is configured. Imported here: hvac costs a fifth of a second."""
+    if settings.vault is None:
+        from rotator.adapters.files import FileStore  # noqa: PLC0415
+
+        return FileStore(settings.directory)
+    from rotator.adapters.vault import VaultStore  # noqa: PLC0415
+
+    return VaultStore(_vault(settings.vault, environ), emit)
+
+
+def _vault(vault: schema.Vault, environ: Mapping[str, str]) -> VaultOptions:
+    from rotator.adapters.vault import VaultOptions  # noqa: PLC0415
+
+    verify: bool | str = not vault.skip_verify
+    if verify and vault.ca_cert:
+        verify = str(vault.ca_cert)
+    certificate = None
+    if vault.client_cert and vault.client_key:
+        certificate = (str(vault.client_cert), str(vault.client_key))
+    return VaultOptions(
+        address=vault.address,
+        auth=_auth(vault.auth, environ),
+        mount=vault.mount,
+        journal_prefix=vault.journal.strip("/"),
+        namespace=vault.namespace,
+        verify=verify,
+        client_cert=certificate,
+        timeout=vault.timeout,
+        proxy=vault.proxy,
+    )
+
+
+def _auth(
+    auth: schema.Token | schema.AppRole | schema.Kubernetes, environ: Mapping[str, str]
+) -> TokenAuth | AppRoleAuth | KubernetesAuth:
+    from rotator.adapters.vault import AppRoleAuth, KubernetesAuth, TokenAuth  # noqa: PLC0415
+
+    match auth:
+        case schema.Token(token=token):
+            return TokenAuth(lambda: read_secret(token, environ))
+        case schema.AppRole(secret_id=secret_id):
+            return AppRoleAuth(auth.role_id, lambda: read_secret(secret_id, environ), auth.mount)
+        case schema.Kubernetes(jwt=jwt):
+            return KubernetesAuth(auth.role, lambda: read_secret(jwt, environ), auth.mount)
+
+
+def _arize(settings: Settings, store: SecretStore, environ: Mapping[str, str]) -> ArizeOptions:
+    arize = settings.arize
+
+    async def credential() -> Secret:
+        source = arize.api_key
+        if source.vault is None:
+            return read_secret(source, environ)
+        place = source.vault
+        target = Target(path=place.path, field=place.field, mount=place.mount)
+        value = (await store.read(target)).value
+        if value is None:
+            raise Unauthenticated(
+                f"the store holds no management key at {target}",
+                remedy="put one there, or point `arize.api_key` elsewhere",
+            )
+        return value
+
+    return ArizeOptions(
+        base_url=arize.url,
+        credential=credential,
+        timeout=arize.timeout,
+        ca_cert=arize.ca_cert,
+        proxy=arize.proxy,
+        concurrency=settings.run.concurrency,
+    )
