@@ -109,10 +109,16 @@ def _add_sandbox(commands: _Commands) -> None:
         "--era", choices="ABC", default="C", help="wire format; C is today's (default)"
     )
     box.add_argument(
+        "--write-config",
+        type=Path,
+        metavar="FILE",
+        help="write policies for three keys that are due",
+    )
+    box.add_argument(
         "--refresh-id", choices=("new", "same"), default="new", help="key id after a refresh (new)"
     )
     box.add_argument("--max-lifetime", metavar="DURATION", help="the account's longest key life")
-    box.add_argument("--latency", metavar="DURATION", default="0s", help="of every Arize answer")
+    box.add_argument("--latency", metavar="DURATION", help="of every Arize answer")
     box.add_argument(
         "--error-rate", type=_share, default=0.0, metavar="SHARE", help="of Arize calls, 0 to 1"
     )
