@@ -95,7 +95,9 @@ def _printable(text: str) -> str:
 def _tail(line: Line) -> Iterator[str]:
     """What is long and wants rows of its own."""
     if line.get("error"):
-        yield line["error"] + (f". Remedy: {line['remedy']}" if line.get("remedy") else "")
+        yield line["error"].rstrip(".") + (
+            f". Remedy: {line['remedy']}" if line.get("remedy") else ""
+        )
     yield from _fault(line.get("exception"))
 
 

@@ -1,5 +1,7 @@
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,17 @@ def test_the_document_in_the_repository_is_what_the_catalogue_writes():
     assert document() == _FILE.read_text(encoding="utf-8"), (
         "run: python -m rotator.observe.catalogue > docs/events.md"
     )
+
+
+def test_the_document_is_printed_by_the_module():
+    printed = subprocess.run(
+        [sys.executable, "-m", "rotator.observe.catalogue"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert (document(), "") == (printed.stdout, printed.stderr)
 
 
 def test_every_event_has_one_row():

@@ -13,7 +13,8 @@ from rotator.errors import Rejected
 from rotator.events import Event, declared
 from rotator.keys import KeyType
 from rotator.model import Reason, Selector, Target
-from rotator.observe import configure
+from rotator.observe import configure, observing
+from rotator.observe.writer import CAPACITY
 from rotator.secrets import Masked, Secret
 
 NOW = datetime(2026, 11, 23, 8, 31, 2, tzinfo=UTC)
@@ -219,6 +220,26 @@ def test_a_closed_stream_is_quiet():
     assert observer.close()
 
 
+def test_lines_that_a_stalled_reader_cost_are_told_once_it_reads_again():
+    reading, writing = os.pipe()
+    emitted = 3 * CAPACITY
+    with os.fdopen(writing, "w") as stream:
+        observer = configure("json", "info", stream)
+        for _ in range(emitted):
+            observer(Event.DAEMON_STOPPED)
+        observer(Event.DELIVERY_FAILED, policy="ci")
+        lines = []
+        with os.fdopen(reading) as reader:
+            for line in reader:
+                lines.append(json.loads(line))
+                if lines[-1]["event"] == "log.dropped":
+                    break
+        assert observer.close(10)
+
+    assert "rotation.delivery_failed" == lines[-2]["event"]
+    assert emitted + 2 == len(lines) + lines[-1]["dropped"]
+
+
 # --- which format ---
 
 
@@ -274,6 +295,13 @@ def test_a_real_terminal_is_written_to(monkeypatch):
     os.close(master)
 
     assert " info  daemon.stopped\r\n" == shown[8:]
+
+
+def test_what_is_observed_goes_to_standard_output_until_the_block_ends(capfd):
+    with observing(format="json", level="info") as emit:
+        emit(Event.DAEMON_STOPPED)
+
+    assert "daemon.stopped" == json.loads(capfd.readouterr().out)["event"]
 
 
 def _failing() -> BaseException:
