@@ -51,9 +51,9 @@ def fresh_keys(s: Snapshot) -> tuple[Key, ...]:
     """The usable keys that the rotation in flight has minted, newest first.
 
     Either the old id shows another secret (a refresh that keeps ids), or a key with the old one's
-    name came into being just when a mint was under way, with no more life than was asked for. What a
-    person creates under the same name meanwhile is not ours to touch. Empty when no rotation is in
-    flight.
+    name came into being just when a mint was under way, with no more life than was asked for. What
+    a person creates under the same name meanwhile is not ours to touch. Empty when no rotation is
+    in flight.
     """
     rotation = s.journal.rotation
     if rotation is None:
