@@ -8,6 +8,7 @@ words of a library that does not know better.
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import re
 from enum import IntEnum
@@ -38,11 +39,12 @@ class Trust(IntEnum):
 class Rule(NamedTuple):
     """What is masked in a text that holds ``hint``, whatever its case.
 
-    Looking for a hint first takes a hundredth of the time that a pattern takes.
+    Looking for a hint first takes a hundredth of the time that a pattern takes, and most patterns
+    are never even compiled.
     """
 
     hint: str
-    pattern: re.Pattern[str]
+    pattern: str
     shown: str = MASK
 
 
@@ -51,54 +53,56 @@ _KEY = r"ak(?:-|%2[dD]|\\u002[dD]|\\x2[dD])"
 _MORE64 = r"[A-Za-z0-9+/_-]{12,}={0,2}"
 
 _ALWAYS = (
-    Rule("ak", re.compile(rf"{_KEY}(?:[A-Za-z0-9]{{16,}}|[A-Za-z0-9_-]{{32,}})")),
+    Rule("ak", rf"{_KEY}(?:[A-Za-z0-9]{{16,}}|[A-Za-z0-9_-]{{32,}})"),
     # `ak-` in base64, at each of the offsets it can have, and what follows it.
-    Rule("ywst", re.compile(rf"YWst{_MORE64}")),
-    Rule("frl", re.compile(rf"[GWm2]FrL[Q-Za-f]{_MORE64}")),
-    Rule("hay", re.compile(rf"[BFJNRVZdhlptx159]hay[0-3]{_MORE64}")),
-    Rule("616b2d", re.compile(r"616[bB]2[dD][0-9a-fA-F]{12,}")),
-    Rule("%", re.compile(r"(?:%[0-9a-fA-F]{2}){8,}")),
-    Rule("\\u00", re.compile(r"(?:\\u00[0-9a-fA-F]{2}){8,}")),
-    Rule("\\x", re.compile(r"(?:\\x[0-9a-fA-F]{2}){8,}")),
+    Rule("ywst", rf"YWst{_MORE64}"),
+    Rule("frl", rf"[GWm2]FrL[Q-Za-f]{_MORE64}"),
+    Rule("hay", rf"[BFJNRVZdhlptx159]hay[0-3]{_MORE64}"),
+    Rule("616b2d", r"616[bB]2[dD][0-9a-fA-F]{12,}"),
+    Rule("%", r"(?:%[0-9a-fA-F]{2}){8,}"),
+    Rule("\\u00", r"(?:\\u00[0-9a-fA-F]{2}){8,}"),
+    Rule("\\x", r"(?:\\x[0-9a-fA-F]{2}){8,}"),
     # Vault: service, batch and recovery tokens, new and old.
-    Rule("hv", re.compile(r"hv[sbr]\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9]+)?")),
-    Rule(".", re.compile(r"(?<![A-Za-z0-9_.])[sbr]\.[A-Za-z0-9]{20,}(?:\.[A-Za-z0-9]+)?")),
+    Rule("hv", r"hv[sbr]\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9]+)?"),
+    Rule(".", r"(?<![A-Za-z0-9_.])[sbr]\.[A-Za-z0-9]{20,}(?:\.[A-Za-z0-9]+)?"),
     # A JWT begins with `{"`.
-    Rule("eyj", re.compile(r"eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*)?")),
+    Rule("eyj", r"eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*)?"),
 )
 
 _OPEN = r"""(["']?\s*[:=,]\s*(?:b(?=["']))?["']?)"""
-_HEADER = re.compile(
+_HEADER = (
     rf"""(?i)\b((?:proxy-)?authorization|x-vault-[a-z-]*token|(?:set-)?cookie)\b{_OPEN}[^"'\r\n]+"""
 )
-_SCHEME = re.compile(r"\b([Bb]earer|[Bb]asic)(\s+)(?=\S*[0-9=])[A-Za-z0-9._~+/=-]{8,}")
+_SCHEME = r"\b([Bb]earer|[Bb]asic)(\s+)(?=\S*[0-9=])[A-Za-z0-9._~+/=-]{8,}"
 
 _OWN = (
     *_ALWAYS,
-    Rule("ak", re.compile(rf"(?<![A-Za-z0-9]){_KEY}(?=[a-z_-]*[A-Z0-9])[A-Za-z0-9_-]{{8,}}")),
+    Rule("ak", rf"(?<![A-Za-z0-9]){_KEY}(?=[a-z_-]*[A-Z0-9])[A-Za-z0-9_-]{{8,}}"),
     *(Rule(hint, _HEADER, rf"\1\2{MASK}") for hint in ("authorization", "x-vault", "cookie")),
     *(Rule(hint, _SCHEME, rf"\1\2{MASK}") for hint in ("bearer", "basic")),
-    Rule("?", re.compile(r"\?[\w.~%-]+=[^\s'\"<>)]*"), f"?{MASK}"),
-    Rule("@", re.compile(r"://[^\s/@'\"]+@"), f"://{MASK}@"),
+    Rule("?", r"\?[\w.~%-]+=[^\s'\"<>)]*", f"?{MASK}"),
+    Rule("@", r"://[^\s/@'\"]+@", f"://{MASK}@"),
 )
 
-_NAMED = re.compile(
+_NAMED = (
     r"(?i)\b(\w*token|\w*password|passwd|\w*secret(?:_id)?|api[_-]?key|x-api-key|jwt)\b"
     r"""(["']?\s*[:=]\s*(?:b(?=["']))?["']?)[^\s"',;)}\]]+"""
 )
 # Long, and of capitals, small letters and digits: nothing a person wrote. A path has no capitals.
-_RANDOM = re.compile(
-    r"(?=[A-Za-z+/_=%-]*[0-9])(?=[a-z0-9+/_=%-]*[A-Z])(?=[A-Z0-9+/_=%-]*[a-z])"
+# Begun only where such a run begins: anywhere else would take quadratic time.
+_RANDOM = (
+    r"(?<![A-Za-z0-9+/_=%-])(?=[A-Za-z+/_=%-]*[0-9])(?=[a-z0-9+/_=%-]*[A-Z])(?=[A-Z0-9+/_=%-]*[a-z])"
     r"[A-Za-z0-9+/_=%-]{20,}|[0-9a-fA-F]{32,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 )
 
 _FOREIGN = (
     *_OWN,
     Rule("", _NAMED, rf"\1\2{MASK}"),
-    Rule(".", re.compile(r"(?:[A-Za-z0-9_-]{16,}\.){2}[A-Za-z0-9_-]{16,}")),
+    Rule(".", r"(?<![A-Za-z0-9_-])(?:[A-Za-z0-9_-]{16,}\.){2}[A-Za-z0-9_-]{16,}"),
     Rule("", _RANDOM),
 )
 
+_compiled = functools.cache(re.compile)
 _RULES = {Trust.NAME: _ALWAYS, Trust.OWN: _OWN, Trust.FOREIGN: _FOREIGN}
 
 
@@ -124,7 +128,7 @@ class Scrubber:
         lower = masked.lower()
         for hint, pattern, shown in _RULES[trust]:
             if hint in lower:
-                masked = pattern.sub(shown, masked)
+                masked = _compiled(pattern).sub(shown, masked)
         result = _cut(masked, LIMIT)
         return (
             result if (len(whole), len(result)) == (len(text), len(masked)) else f"{result} [cut]"

@@ -1,5 +1,6 @@
 import base64
 import json
+import time
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -197,6 +198,19 @@ def test_a_text_that_was_too_long_before_it_was_masked_is_marked_as_cut():
 
 def test_a_long_text_without_a_space_is_not_shown():
     assert " [cut]" == SCRUB("x" * 9000, Trust.NAME)
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["x", "A", "7", "aA0", "ak-", "%4", "a.", "eyJ", "token", "bearer ", "?a", "://", "s.a", "f"],
+)
+def test_no_text_takes_long(part):
+    text = f". {part * LIMIT * 4} ."
+    began = time.process_time()
+    SCRUB(text[: LIMIT * 4], Trust.FOREIGN)
+    SCRUB(text[: LIMIT * 4 - 2] + " .", Trust.FOREIGN)
+
+    assert time.process_time() - began < 0.5
 
 
 @given(text=st.text(st.characters()), trust=st.sampled_from(Trust))
