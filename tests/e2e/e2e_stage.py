@@ -1,0 +1,149 @@
+"""A stage for the real program: both stand-ins in threads, whose insides the tests can see."""
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from rotator.sandbox.arize import arize_app, live_state
+from rotator.sandbox.arize_model import ArizeOptions
+from rotator.sandbox.server import serving_in_thread
+from rotator.sandbox.vault import live_vault, vault_app
+from rotator.sandbox.vault_kv import Answer
+from rotator.sandbox.vault_state import Request, VaultState
+
+#: Short, so that no test waits: a dead owner's lease is over after a second and a half.
+RUN = {
+    "lease": "1500ms",
+    "retry_budget": "500ms",
+    "settle": "700ms",
+    "handover": "300ms",
+    "relist": "500ms",
+}
+TIMEOUT = "500ms"
+
+
+@dataclass
+class Stage:
+    arize: object
+    vault: VaultState
+    urls: dict
+    folder: Path
+    policies: list = field(default_factory=list)
+    raws: dict = field(default_factory=dict)
+
+    def add_policy(self, name, key, **rotate):
+        """A policy for a seeded key (id, raw), delivered to apps/<name>#api_key."""
+        self.raws[name] = key[1]
+        self.policies.append(
+            {
+                "name": name,
+                "key": {"id": key[0]},
+                "rotate": {"grace_period": "2s", **rotate},
+                "deliver": {"path": f"apps/{name}", "field": "api_key"},
+            }
+        )
+
+    @property
+    def config(self):
+        path = self.folder / "rotator.yaml"
+        document = {
+            "arize": {
+                "base_url": self.urls["arize"],
+                "api_key": {"env": "ARIZE_API_KEY"},
+                "timeout": TIMEOUT,
+            },
+            "vault": {
+                "address": self.urls["vault"],
+                "auth": {"method": "token", "token": {"env": "VAULT_TOKEN"}},
+                "timeout": TIMEOUT,
+            },
+            "run": RUN,
+            "policies": self.policies,
+        }
+        path.write_text(yaml.safe_dump(document), encoding="utf-8")
+        return path
+
+    @property
+    def environ(self):
+        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        coverage = {k: v for k, v in os.environ.items() if k.startswith("COVERAGE")}
+        return {
+            **kept,
+            **coverage,
+            "ARIZE_API_KEY": self.arize.management_key,
+            "VAULT_TOKEN": "root",
+        }
+
+    def start(self, *arguments):
+        return subprocess.Popen(
+            [sys.executable, "-m", "rotator", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            env=self.environ,
+            cwd=self.folder,
+            text=True,
+        )
+
+    def rotator(self, *arguments, timeout=60):
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=timeout)
+        return Run(process.returncode, out, err)
+
+    def run(self, *arguments, **kwargs):
+        return self.rotator("run", "--config", str(self.config), *arguments, **kwargs)
+
+    def ask_vault(self, method, path, body=None):
+        request = Request(method, path, body or {}, {}, token="root")
+        try:
+            return self.vault.answer(request)[1]
+        except Answer:
+            return None
+
+    def held(self, name):
+        answer = self.ask_vault("GET", f"secret/data/apps/{name}")
+        return answer["data"]["data"]["api_key"] if answer else None
+
+    def journal(self, name):
+        return self.ask_vault("GET", f"secret/data/rotator/{name}")["data"]["data"]
+
+    def put(self, name, **fields):
+        self.ask_vault("POST", f"secret/data/apps/{name}", {"data": fields})
+
+    def live(self, name):
+        """The raw keys of this name that the provider accepts."""
+        return [key.raw for key in self.arize.keys if key.name == name and key.usable(self.now)]
+
+    @property
+    def now(self):
+        return self.arize.clock()
+
+
+@dataclass(frozen=True)
+class Run:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def events(self):
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    def named(self, name):
+        return [event for event in self.events if event["event"] == name]
+
+
+@contextmanager
+def staged(folder, **options):
+    arize, vault = live_state(ArizeOptions(**options)), live_vault()
+    with (
+        serving_in_thread(arize_app(arize)) as arize_url,
+        serving_in_thread(vault_app(vault)) as vault_url,
+    ):
+        yield Stage(arize, vault, {"arize": arize_url, "vault": vault_url}, folder)

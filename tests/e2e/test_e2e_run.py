@@ -1,0 +1,180 @@
+"""The program as it is started by people, by cron and by Kubernetes."""
+
+import signal
+import time
+from datetime import timedelta
+
+import pytest
+from e2e_stage import staged
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(params=["new id", "same id"])
+def stage(request, tmp_path):
+    with staged(tmp_path, refresh_keeps_id=request.param == "same id") as stage:
+        yield stage
+
+
+def unbounded(stage, name="ci"):
+    key = stage.arize.seed_user_key(name, created_at=stage.now - 40 * DAY)
+    stage.add_policy(name, key, max_age="30d")
+    stage.put(name, api_key=key[1], owner="platform")
+
+
+def near_expiry(stage, name="reports"):
+    key = stage.arize.seed_user_key(
+        name, created_at=stage.now - 88 * DAY, expires_at=stage.now + 2 * DAY
+    )
+    stage.add_policy(name, key, before_expiry="7d")
+    stage.put(name, api_key=key[1], owner="platform")
+
+
+def test_a_pass_rotates_what_is_due_and_keeps_what_belongs_to_others(stage):
+    unbounded(stage)
+    near_expiry(stage)
+
+    run = stage.run("--once")
+
+    assert (0, "") == (run.code, run.err)
+    assert {"ci": "refresh", "reports": "reissue"} == {
+        event["policy"]: event["strategy"] for event in run.named("rotation.completed")
+    }
+    for name in ("ci", "reports"):
+        assert stage.held(name) != stage.raws[name]
+        assert stage.arize.accepts(stage.held(name))
+        assert stage.arize.accepts(stage.raws[name]), "the old key works through its grace"
+        fields = stage.ask_vault("GET", f"secret/data/apps/{name}")["data"]["data"]
+        assert "platform" == fields["owner"]
+
+
+def test_a_bounded_key_really_gets_a_longer_life(stage):
+    near_expiry(stage)
+
+    stage.run("--once")
+
+    (new,) = [key for key in stage.arize.keys if key.raw == stage.held("reports")]
+    assert new.expires_at - stage.now > 89 * DAY
+
+
+def test_a_second_pass_finds_nothing_due(stage):
+    unbounded(stage)
+    stage.run("--once")
+    held = stage.held("ci")
+
+    run = stage.run("--once")
+
+    assert 0 == run.code
+    assert held == stage.held("ci")
+    assert [] == run.named("rotation.started")
+
+
+def test_whoever_comes_after_the_grace_retires_the_old_key(stage):
+    near_expiry(stage)
+    stage.run("--once")
+    time.sleep(2.1)  # The grace is the provider's, in real time.
+
+    run = stage.run("--once")
+
+    assert ["reports"] == [event["policy"] for event in run.named("rotation.retired")]
+    assert [stage.held("reports")] == stage.live("reports")
+
+
+def test_a_rotation_by_hand_does_not_wait_until_it_is_due(stage):
+    key = stage.arize.seed_user_key("fresh")
+    stage.add_policy("fresh", key, max_age="30d")
+
+    run = stage.run("--rotate", "fresh")
+
+    assert 0 == run.code
+    assert ["rotation_was_demanded"] == [
+        event["reason"] for event in run.named("rotation.completed")
+    ]
+    assert stage.arize.accepts(stage.held("fresh"))
+
+
+def test_a_pass_gives_up_on_a_sealed_vault_without_having_minted(stage):
+    unbounded(stage)
+    minted = len(stage.arize.keys)
+    stage.vault.sealed = True
+
+    run = stage.run("--once", "--patience", "1s")
+
+    assert 1 == run.code
+    assert "out_of_patience" == run.named("policy.failed")[0]["error_code"]
+    assert minted == len(stage.arize.keys)
+
+
+def test_a_policy_that_fails_does_not_stop_another(stage):
+    unbounded(stage)
+    stage.add_policy("gone", ("QXBpS2V5OjQwNA==", ""), max_age="30d")
+
+    run = stage.run("--once")
+
+    assert 1 == run.code
+    assert ["ci"] == [event["policy"] for event in run.named("rotation.completed")]
+    assert ["key_not_found"] == [event["error_code"] for event in run.named("policy.failed")]
+
+
+def test_another_process_at_it_is_no_failure(stage):
+    unbounded(stage)
+    until = (stage.now + DAY).isoformat()
+    lease = {"owner": "somebody", "taken_at": stage.now.isoformat(), "until": until}
+    body = {"data": {"version": 1, "lease": lease}}
+    stage.ask_vault("POST", "secret/data/rotator/ci", body)
+
+    run = stage.run("--once")
+
+    assert 0 == run.code
+    assert ["somebody"] == [event["owner"] for event in run.named("policy.skipped_locked")]
+    assert stage.raws["ci"] == stage.held("ci")
+
+
+def test_the_daemon_rotates_retires_and_stops_at_sigterm(stage):
+    unbounded(stage)
+    near_expiry(stage)
+    process = stage.start("run", "--config", str(stage.config))
+
+    for name in ("ci", "reports"):
+        wait_until(lambda name=name: stage.held(name) != stage.raws[name])
+        wait_until(lambda name=name: [stage.held(name)] == stage.live(name))
+
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=10)
+
+    assert (0, "") == (process.returncode, err)
+    assert '"daemon.stopped"' in out.splitlines()[-1]
+
+
+def test_the_management_key_may_be_one_of_the_keys(stage):
+    key = (stage.arize.management_key_id, stage.arize.management_key)
+    stage.add_policy("management", key, max_age="1ms", strategy="reissue")
+    process = stage.start("run", "--config", str(stage.config))
+    try:
+        wait_until(lambda: stage.held("management") is not None)
+        wait_until(lambda: [stage.held("management")] == stage.live("management"))
+        assert process.poll() is None
+    finally:
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=10)
+    assert "management_key.changed" in out
+    assert '"level": "error"' not in out
+
+
+@pytest.mark.parametrize("level", ["info", "debug"])
+def test_no_key_and_no_credential_is_ever_shown(stage, level):
+    unbounded(stage)
+    near_expiry(stage)
+
+    run = stage.run("--once", "--log-level", level)
+
+    assert 0 == run.code
+    secrets = [key.raw for key in stage.arize.keys]
+    assert [] == [raw for raw in secrets if raw[3:15] in run.out + run.err]
+
+
+def wait_until(condition, seconds=15):
+    give_up_at = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.02)
