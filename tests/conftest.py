@@ -1,8 +1,13 @@
 """Says which Vault the contract cases ran on: nobody shall take a stand-in for the real thing."""
 
+import asyncio
 import os
 
+import pytest
+
 from rotator.sandbox import real_vault
+
+_LOOP = pytest.StashKey[asyncio.AbstractEventLoop]()
 
 
 def _vaults():
@@ -16,6 +21,17 @@ def _vaults():
         "Vault cases: ON THE STAND-IN ONLY, since neither `vault` nor `bao` is on PATH "
         "and ROTATOR_TEST_VAULT_ADDR is not set"
     )
+
+
+def pytest_configure(config):
+    # On Python 3.11 somebody asks for the thread's loop before there is one, which makes one that
+    # nobody closes, and a warning that here is an error.
+    config.stash[_LOOP] = asyncio.new_event_loop()
+    asyncio.set_event_loop(config.stash[_LOOP])
+
+
+def pytest_unconfigure(config):
+    config.stash[_LOOP].close()
 
 
 def pytest_report_header():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ import yaml
 
 from rotator.sandbox.arize import arize_app, live_state
 from rotator.sandbox.arize_model import ArizeOptions
-from rotator.sandbox.server import serving_in_thread
+from rotator.sandbox.server import DROP, serving_in_thread
 from rotator.sandbox.vault import live_vault, vault_app
 from rotator.sandbox.vault_kv import Answer
 from rotator.sandbox.vault_state import Request, VaultState
@@ -36,6 +37,7 @@ class Stage:
     folder: Path
     policies: list = field(default_factory=list)
     raws: dict = field(default_factory=dict)
+    trap: object = None
 
     def add_policy(self, name, key, **rotate):
         """A policy for a seeded key (id, raw), delivered to apps/<name>#api_key."""
@@ -99,6 +101,12 @@ class Stage:
     def run(self, *arguments, **kwargs):
         return self.rotator("run", "--config", str(self.config), *arguments, **kwargs)
 
+    def run_until_killed(self, *arguments):
+        """Start a run that the trap is to end."""
+        self.trap.process = self.start("run", "--config", str(self.config), *arguments)
+        out, err = self.trap.process.communicate(timeout=60)
+        return Run(self.trap.process.returncode, out, err)
+
     def ask_vault(self, method, path, body=None):
         request = Request(method, path, body or {}, {}, token="root")
         try:
@@ -139,11 +147,44 @@ class Run:
         return [event for event in self.events if event["event"] == name]
 
 
+class Trap:
+    """Kills a process, with SIGKILL, at a request of its: before it is carried out or after."""
+
+    def __init__(self):
+        self._pattern = None
+        self._after = False
+        self.process = None
+        self.sprung = False
+
+    def set(self, pattern, *, after):
+        self._pattern, self._after, self.sprung = re.compile(pattern), after, False
+
+    def around(self, app):
+        async def trapped(scope, receive, send):
+            label = f"{scope['method']} {scope['path']}"
+            if self._pattern is None or self.sprung or not self._pattern.search(label):
+                await app(scope, receive, send)
+                return
+            self.sprung = True
+            if self._after:
+                await app(scope, receive, _nowhere)
+            self.process.kill()
+            await scope["extensions"][DROP]()
+
+        return trapped
+
+
+async def _nowhere(message):
+    """Where the answers to a dead process go."""
+
+
 @contextmanager
 def staged(folder, **options):
     arize, vault = live_state(ArizeOptions(**options)), live_vault()
+    trap = Trap()
     with (
-        serving_in_thread(arize_app(arize)) as arize_url,
-        serving_in_thread(vault_app(vault)) as vault_url,
+        serving_in_thread(trap.around(arize_app(arize))) as arize_url,
+        serving_in_thread(trap.around(vault_app(vault))) as vault_url,
     ):
-        yield Stage(arize, vault, {"arize": arize_url, "vault": vault_url}, folder)
+        urls = {"arize": arize_url, "vault": vault_url}
+        yield Stage(arize, vault, urls, folder, trap=trap)

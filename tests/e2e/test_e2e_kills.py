@@ -1,0 +1,70 @@
+"""SIGKILL at the requests of a rotation, and then somebody else comes by."""
+
+import time
+from datetime import timedelta
+
+import pytest
+from e2e_stage import staged
+
+DAY = timedelta(days=1)
+MINTS = {"refresh": r"POST /v2/api-keys/.+/refresh", "reissue": r"POST /v2/api-keys$"}
+WRITES = r"(PUT|POST) /v1/secret/data/apps/"
+JOURNALS = r"(PUT|POST) /v1/secret/data/rotator/"
+REVOKES = r"PUT /v2/api-keys/.+/revoke"
+
+
+def near_expiry(stage, strategy):
+    expires_at = stage.now + 2 * DAY if strategy == "reissue" else None
+    key = stage.arize.seed_user_key("ci", created_at=stage.now - 88 * DAY, expires_at=expires_at)
+    stage.add_policy("ci", key, before_expiry="7d", max_age="30d", min_interval="1ms")
+    stage.put("ci", api_key=key[1])
+
+
+def come_by(stage):
+    """Passes as a CronJob makes them, until the journal rests; all the time Vault's key works."""
+    give_up_at = time.monotonic() + 20
+    while True:
+        run = stage.run("--once")
+        assert (0, "") == (run.code, run.err), run.out
+        assert stage.arize.accepts(stage.held("ci"))
+        journal = stage.journal("ci")
+        if journal["rotation"] is None and not journal["retiring"]:
+            return journal
+        assert time.monotonic() < give_up_at, journal
+
+
+def assert_no_key_is_left_behind(stage):
+    """After a refresh that keeps the id, the end of the grace is the provider's to bring about."""
+    give_up_at = time.monotonic() + 5
+    while [stage.held("ci")] != stage.live("ci"):
+        assert time.monotonic() < give_up_at, stage.live("ci")
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("same_id", [False, True], ids=["new id", "same id"])
+@pytest.mark.parametrize("strategy", ["refresh", "reissue"])
+@pytest.mark.parametrize(
+    ("request_", "after"),
+    [
+        ("intent", True),
+        ("mint", False),
+        ("mint", True),
+        ("write", False),
+        ("write", True),
+    ],
+)
+def test_a_killed_rotation_is_carried_on(tmp_path, same_id, strategy, request_, after):
+    pattern = {"intent": JOURNALS, "mint": MINTS[strategy], "write": WRITES}[request_]
+    with staged(tmp_path, refresh_keeps_id=same_id) as stage:
+        near_expiry(stage, strategy)
+        stage.policies[0]["rotate"]["min_interval"] = "1h"
+        stage.trap.set(pattern, after=after)
+
+        killed = stage.run_until_killed("--once")
+        assert (-9, True) == (killed.code, stage.trap.sprung)
+        assert stage.arize.accepts(stage.held("ci"))
+        journal = come_by(stage)
+
+        assert stage.held("ci") != stage.raws["ci"]
+        assert_no_key_is_left_behind(stage)
+        assert 1 == len(journal["history"]), "one trigger, one rotation"
