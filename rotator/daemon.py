@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from rotator import __version__
 from rotator.decide import decide
 from rotator.errors import RotatorError
 from rotator.events import Event
@@ -83,7 +84,12 @@ class Daemon:
     async def run(self, stop: asyncio.Future[str]) -> None:
         """Look after all policies until ``stop`` holds the name of a signal."""
         emit = self._world.emit
-        emit(Event.DAEMON_STARTED, policies=len(self._policies), owner=self._world.me)
+        emit(
+            Event.DAEMON_STARTED,
+            version=__version__,
+            policies=len(self._policies),
+            owner=self._world.me,
+        )
         for name in self._policies:
             self._begin(name)
         self._agenda.every("relist", self._relist_period, self._begin_relisting)

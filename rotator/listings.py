@@ -18,14 +18,13 @@ if TYPE_CHECKING:
 class Catalog:
     """A listing that answers by id and by name without being read through for every policy."""
 
-    taken_at: datetime
     by_id: dict[str, Key] = field(default_factory=dict)
     by_name: dict[str, list[Key]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, listing: Listing) -> Catalog:
         """Index ``listing``."""
-        catalog = cls(listing.taken_at)
+        catalog = cls()
         for key in listing.keys:
             catalog.by_id[key.id] = key
             catalog.by_name.setdefault(key.name, []).append(key)

@@ -36,7 +36,7 @@ class KeyIssuer(Protocol):
         """All active keys of ``scope``, over all pages.
 
         Raises:
-            Temporary, Unauthenticated, NotPermitted, Rejected: As their docstrings say.
+            Temporary, Unauthenticated, NotPermitted, NotFound, Rejected: As their docstrings say.
         """
         ...
 

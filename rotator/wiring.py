@@ -20,12 +20,14 @@ from rotator.reconcile import Reconciler
 from rotator.settings import read_secret, schema
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from rotator.adapters.vault import AppRoleAuth, KubernetesAuth, TokenAuth, VaultOptions
     from rotator.ports import Emit, SecretStore
     from rotator.secrets import Secret
     from rotator.settings import Settings
+
+    Read = Callable[[schema.SecretSource], Secret]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +41,29 @@ class Connected:
 
 @asynccontextmanager
 async def connected(
-    settings: Settings, emit: Emit, environ: Mapping[str, str] = os.environ
+    settings: Settings,
+    emit: Emit,
+    *,
+    hide: Callable[[Secret], None] = lambda _: None,
+    environ: Mapping[str, str] = os.environ,
 ) -> AsyncIterator[Connected]:
-    """Everything a command needs, until the block ends. Nothing is asked of a service yet."""
+    """Everything a command needs, until the block ends. Nothing is asked of a service yet.
+
+    Args:
+        settings: What to connect.
+        emit: Hears of events.
+        hide: Is told every credential that is read, for whoever must never show one.
+        environ: The variables that secrets are read from.
+    """
+
+    def read(source: schema.SecretSource) -> Secret:
+        secret = read_secret(source, environ)
+        hide(secret)
+        return secret
+
     clock = SystemClock(emit)
-    store = _store(settings, emit, environ)
-    issuer = ArizeIssuer(_arize(settings, store, environ), clock=clock, emit=emit)
+    store = _store(settings, emit, read)
+    issuer = ArizeIssuer(_arize(settings, store, read), clock=clock, emit=emit)
     world = World(
         issuer=issuer,
         store=store,
@@ -63,7 +82,7 @@ async def connected(
         await store.close()
 
 
-def _store(settings: Settings, emit: Emit, environ: Mapping[str, str]) -> SecretStore:
+def _store(settings: Settings, emit: Emit, read: Read) -> SecretStore:
     """The store that is configured. Imported here: hvac costs a fifth of a second."""
     if settings.vault is None:
         from rotator.adapters.files import FileStore  # noqa: PLC0415
@@ -71,10 +90,10 @@ def _store(settings: Settings, emit: Emit, environ: Mapping[str, str]) -> Secret
         return FileStore(settings.directory)
     from rotator.adapters.vault import VaultStore  # noqa: PLC0415
 
-    return VaultStore(_vault(settings.vault, environ), emit)
+    return VaultStore(_vault(settings.vault, read), emit)
 
 
-def _vault(vault: schema.Vault, environ: Mapping[str, str]) -> VaultOptions:
+def _vault(vault: schema.Vault, read: Read) -> VaultOptions:
     from rotator.adapters.vault import VaultOptions  # noqa: PLC0415
 
     verify: bool | str = not vault.skip_verify
@@ -85,7 +104,7 @@ def _vault(vault: schema.Vault, environ: Mapping[str, str]) -> VaultOptions:
         certificate = (str(vault.client_cert), str(vault.client_key))
     return VaultOptions(
         address=vault.address,
-        auth=_auth(vault.auth, environ),
+        auth=_auth(vault.auth, read),
         mount=vault.mount,
         journal_prefix=vault.journal.strip("/"),
         namespace=vault.namespace,
@@ -97,26 +116,26 @@ def _vault(vault: schema.Vault, environ: Mapping[str, str]) -> VaultOptions:
 
 
 def _auth(
-    auth: schema.Token | schema.AppRole | schema.Kubernetes, environ: Mapping[str, str]
+    auth: schema.Token | schema.AppRole | schema.Kubernetes, read: Read
 ) -> TokenAuth | AppRoleAuth | KubernetesAuth:
     from rotator.adapters.vault import AppRoleAuth, KubernetesAuth, TokenAuth  # noqa: PLC0415
 
     match auth:
         case schema.Token(token=token):
-            return TokenAuth(lambda: read_secret(token, environ))
+            return TokenAuth(lambda: read(token))
         case schema.AppRole(secret_id=secret_id):
-            return AppRoleAuth(auth.role_id, lambda: read_secret(secret_id, environ), auth.mount)
+            return AppRoleAuth(auth.role_id, lambda: read(secret_id), auth.mount)
         case schema.Kubernetes(jwt=jwt):
-            return KubernetesAuth(auth.role, lambda: read_secret(jwt, environ), auth.mount)
+            return KubernetesAuth(auth.role, lambda: read(jwt), auth.mount)
 
 
-def _arize(settings: Settings, store: SecretStore, environ: Mapping[str, str]) -> ArizeOptions:
+def _arize(settings: Settings, store: SecretStore, read: Read) -> ArizeOptions:
     arize = settings.arize
 
     async def credential() -> Secret:
         source = arize.api_key
         if source.vault is None:
-            return read_secret(source, environ)
+            return read(source)
         place = source.vault
         target = Target(path=place.path, field=place.field, mount=place.mount)
         value = (await store.read(target)).value

@@ -1,27 +1,23 @@
-"""What the commands share: configuration, events, durations, signals."""
+"""What the commands share: configuration, durations, signals."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
-import sys
-from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from rotator.errors import ConfigError
-from rotator.observe.logs import configure
 from rotator.settings import load, parse_duration
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from datetime import timedelta
 
-    from rotator.events import Event, Level
+    from rotator.events import Event
     from rotator.model import Policy
-    from rotator.observe.logs import Format, Observer
     from rotator.settings import Settings
 
 
@@ -61,16 +57,6 @@ def duration(text: str | None, option: str) -> timedelta | None:
         return parse_duration(text)
     except ValueError as error:
         raise ConfigError([f"{option}: {error}"]) from None
-
-
-@contextmanager
-def observing(form: Format, level: Level) -> Iterator[Observer]:
-    """Events on stdout, and nothing else there, until the block ends."""
-    observer = configure(form, level, sys.stdout)
-    try:
-        yield observer
-    finally:
-        observer.close()
 
 
 def stop_signal() -> asyncio.Future[str]:

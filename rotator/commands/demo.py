@@ -7,7 +7,8 @@ import sys
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from rotator.commands.common import observing, sandbox_installed
+from rotator.commands.common import sandbox_installed
+from rotator.observe import observing
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -20,7 +21,7 @@ def command(arguments: Namespace) -> int:
     sandbox_installed()
     from rotator.sandbox.demo import demo  # noqa: PLC0415 - an extra
 
-    with observing("console", "info") as emit:
+    with observing(format="console", level="info") as emit:
         outcome = asyncio.run(demo(emit, _say, stand_in=arguments.stand_in))
     _draw(outcome)
     return int(not outcome.good)

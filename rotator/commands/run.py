@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from rotator.commands.common import chosen, duration, observing, settings_of, stop_signal
+from rotator.commands.common import chosen, duration, settings_of, stop_signal
 from rotator.errors import ConfigError
 from rotator.events import Event
+from rotator.observe import observing
 from rotator.runner import Ending, Runner
 from rotator.wiring import connected
 
@@ -35,7 +36,8 @@ def command(arguments: Namespace) -> int:
     if patience is not None and not passing:
         raise ConfigError(["--patience goes with --once or --rotate; the daemon never gives up"])
     form = arguments.log_format or settings.log.format
-    with observing(form, arguments.log_level or settings.log.level) as emit:
+    level = arguments.log_level or settings.log.level
+    with observing(format=form, level=level) as emit:
         for problem in settings.warnings:
             emit(Event.CONFIG_WARNING, problem=problem)
         if not passing:
@@ -57,7 +59,7 @@ async def _daemon(settings: Settings, policies: list[Policy], emit: Observer) ->
     from rotator.adapters.agenda import SchedulerAgenda  # noqa: PLC0415
     from rotator.daemon import Daemon  # noqa: PLC0415
 
-    async with connected(settings, emit) as services:
+    async with connected(settings, emit, hide=emit.hide) as services:
         daemon = Daemon(
             services.world,
             services.reconciler,
@@ -72,7 +74,7 @@ async def _daemon(settings: Settings, policies: list[Policy], emit: Observer) ->
 
 async def _pass(settings: Settings, wanted: _Pass, emit: Observer) -> int:
     emit.attach(asyncio.get_running_loop())
-    async with connected(settings, emit) as services:
+    async with connected(settings, emit, hide=emit.hide) as services:
         stop = stop_signal()
         runner = Runner(services.world, services.reconciler, concurrency=settings.run.concurrency)
         work = asyncio.create_task(

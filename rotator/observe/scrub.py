@@ -115,9 +115,12 @@ class Scrubber:
 
     def hide(self, secret: Secret) -> None:
         """Look for ``secret`` from now on: for credentials that no pattern can recognise."""
-        self._forms |= {form for form in _forms(secret.reveal()) if len(form) >= _SHORTEST}
+        forms = {form for form in _forms(secret.reveal()) if len(form) >= _SHORTEST}
+        if forms <= self._forms:
+            return
+        self._forms |= forms
         longest_first = sorted(self._forms, key=len, reverse=True)
-        self._known = re.compile("|".join(map(re.escape, longest_first))) if self._forms else None
+        self._known = re.compile("|".join(map(re.escape, longest_first)))
 
     def __call__(self, text: str, trust: Trust = Trust.FOREIGN) -> str:
         """``text`` without what looks like a secret, cut to :data:`LIMIT`."""

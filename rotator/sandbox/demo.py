@@ -89,7 +89,7 @@ async def demo(emit: Emit, say: Callable[[str], None], *, stand_in: bool) -> Out
         outcome = Outcome(stage.examples)
         all_retired = asyncio.Event()
         watching = _watched(emit, outcome, all_retired)
-        async with connected(settings, watching, environ) as services:
+        async with connected(settings, watching, environ=environ) as services:
             await _fill(services.world.store, stage)
             consumers = [
                 asyncio.create_task(_consume(stage, example, outcome.consumer))
