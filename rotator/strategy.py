@@ -9,6 +9,7 @@ revoke it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -61,7 +62,7 @@ def choose_repair(s: Snapshot, old: Key, lost: Key, planned: Mint) -> Plan | Ref
     if s.policy.strategy is not Choice.REFRESH:
         reissued = _reissue(s, old, planned.lifetime)
         if isinstance(reissued, Plan):
-            return reissued
+            return replace(reissued, expires_at=reissued.expires_at or planned.expires_at)
     grace = max(min(s.policy.grace, MAX_REFRESH_GRACE, _left(s, lost)), timedelta(0))
     return Plan("refresh", lost, lost.expires_at, grace, planned.lifetime)
 
@@ -98,6 +99,8 @@ def _refresh(s: Snapshot, key: Key) -> Plan | Refuse:
         until = _from_now(s, s.policy.lifetime)
     elif _far_from_expiry(s, key) and s.policy.lifetime is None:
         until = key.expires_at
+    elif lifetime is None:
+        return _lifetime_unknown(key)
     else:
         until = _from_now(s, lifetime)
     return Plan("refresh", key, until, grace, lifetime)
@@ -123,12 +126,17 @@ def _reissue(s: Snapshot, key: Key, lifetime: timedelta | None) -> Plan | Refuse
                 " the right to list service keys of the whole account",
             )
     if key.expires_at is not None and lifetime is None and s.journal.rotation is None:
-        return Refuse(
-            Reason("lifetime_unknown", f"the provider does not tell when key {key.id} was created"),
-            remedy="set `rotate.lifetime` of the policy",
-        )
+        return _lifetime_unknown(key)
     grace = max(min(s.policy.grace, _left(s, key)), timedelta(0))
     return Plan("reissue", key, _from_now(s, lifetime), grace, lifetime, bindings)
+
+
+def _lifetime_unknown(key: Key) -> Refuse:
+    """Asking for no expiry would turn a bounded key into an endless one."""
+    return Refuse(
+        Reason("lifetime_unknown", f"the provider does not tell when key {key.id} was created"),
+        remedy="set `rotate.lifetime` of the policy",
+    )
 
 
 def _lifetime(s: Snapshot, key: Key) -> timedelta | None:

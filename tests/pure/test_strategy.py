@@ -1,0 +1,297 @@
+"""Refresh or reissue, with which expiry and which grace."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from pure_builders import (
+    BINDINGS,
+    DAY,
+    HOUR,
+    MINUTE,
+    NOTHING,
+    NOW,
+    SECOND,
+    TICK,
+    current,
+    endless,
+    in_flight,
+    key,
+    lineage,
+    policy,
+    service,
+    snapshot,
+)
+
+from rotator.keys import KeyType, LegacyBindings
+from rotator.model import Choice, Plan, Reason, Refuse
+from rotator.strategy import choose, expiry_margin
+
+LEGACY = LegacyBindings("space-1", space_role="member")
+SOON = key(expires_at=NOW + 14 * DAY)
+STRANGE = key(type=KeyType.UNKNOWN)
+
+
+def chosen(old, **changes):
+    return choose(snapshot(old, policy=policy(**changes)), old)
+
+
+def refreshing(**changes):
+    return {"strategy": Choice.REFRESH} | changes
+
+
+def reissuing(**changes):
+    return {"strategy": Choice.REISSUE} | changes
+
+
+# --- the margin before an expiry ---
+
+
+@pytest.mark.parametrize(
+    ("before", "grace", "expected"),
+    [
+        (14 * DAY, HOUR, 14 * DAY),
+        (TICK, HOUR, TICK),
+        (None, HOUR, 2 * HOUR),
+        (None, SECOND, 2 * MINUTE),
+        (NOTHING, HOUR, 2 * HOUR),
+    ],
+)
+def test_a_key_is_replaced_in_time_even_when_nobody_says_how_long_before(before, grace, expected):
+    assert expected == expiry_margin(policy(before_expiry=before, grace=grace), MINUTE)
+
+
+# --- auto ---
+
+
+def test_a_key_without_expiry_is_refreshed():
+    old = endless()
+
+    assert Plan("refresh", old, None, HOUR) == chosen(old)
+
+
+def test_a_key_without_expiry_is_refreshed_into_the_lifetime_the_policy_wants():
+    old = endless()
+
+    assert Plan("refresh", old, NOW + 30 * DAY, HOUR, 30 * DAY) == chosen(old, lifetime=30 * DAY)
+
+
+def test_a_key_whose_grace_would_be_too_short_for_a_refresh_is_reissued():
+    old = endless()
+
+    assert Plan("reissue", old, None, 59 * SECOND) == chosen(old, grace=59 * SECOND)
+
+
+def test_a_bounded_key_keeps_its_date_while_a_later_rotation_will_extend_it():
+    old = key(expires_at=NOW + 14 * DAY + TICK)
+
+    assert Plan("refresh", old, old.expires_at, HOUR, 24 * DAY + TICK) == chosen(old)
+
+
+def test_a_bounded_key_is_reissued_from_its_margin_on():
+    assert Plan("reissue", SOON, NOW + 24 * DAY, HOUR, 24 * DAY) == chosen(SOON)
+
+
+def test_a_bounded_key_is_reissued_when_no_later_rotation_would_extend_it():
+    old = key()
+
+    assert Plan("reissue", old, NOW + 90 * DAY, HOUR, 90 * DAY) == chosen(old, before_expiry=None)
+
+
+def test_a_bounded_key_is_reissued_into_the_lifetime_the_policy_wants():
+    old = key()
+
+    assert Plan("reissue", old, NOW + 30 * DAY, HOUR, 30 * DAY) == chosen(old, lifetime=30 * DAY)
+
+
+def test_a_service_key_of_unknown_privileges_is_refreshed_near_its_end_for_want_of_better():
+    old = service(expires_at=NOW + 14 * DAY)
+
+    assert Plan("refresh", old, NOW + 24 * DAY, HOUR, 24 * DAY) == chosen(old)
+
+
+def test_when_neither_way_is_open_the_privileges_are_asked_for():
+    old = service(expires_at=NOW + 59 * SECOND)
+
+    assert "bindings_unknown" == chosen(old).reason.code
+
+
+def test_only_unknown_privileges_make_a_refresh_of_a_reissue():
+    old = replace(STRANGE, expires_at=NOW + 14 * DAY)
+
+    assert "key_type_unknown" == chosen(old).reason.code
+
+
+def test_a_key_of_unknown_type_can_be_refreshed():
+    assert "refresh" == chosen(STRANGE).strategy
+
+
+def test_an_expired_key_is_reissued_without_grace():
+    old = key(expires_at=NOW - TICK)
+
+    assert Plan("reissue", old, NOW + 10 * DAY - SECOND, NOTHING, 10 * DAY - TICK) == chosen(old)
+
+
+# --- refresh ---
+
+
+@pytest.mark.parametrize(
+    ("grace", "left", "expected"),
+    [
+        (HOUR, None, HOUR),
+        (24 * HOUR, None, 24 * HOUR),
+        (24 * HOUR + TICK, None, 24 * HOUR),
+        (HOUR, HOUR - TICK, HOUR - TICK),
+        (HOUR, MINUTE, MINUTE),
+        (MINUTE, None, MINUTE),
+    ],
+)
+def test_the_grace_of_a_refresh_is_what_the_provider_will_really_give(grace, left, expected):
+    old = key(expires_at=None if left is None else NOW + left)
+
+    assert expected == chosen(old, **refreshing(grace=grace, lifetime=DAY)).grace
+
+
+@pytest.mark.parametrize(
+    ("grace", "left", "told"),
+    [(MINUTE - TICK, None, "59s"), (HOUR, MINUTE - TICK, "59s"), (HOUR, -TICK, "0s")],
+)
+def test_a_refresh_is_refused_when_delivering_could_outlast_its_grace(grace, left, told):
+    old = key(expires_at=None if left is None else NOW + left)
+
+    assert Refuse(
+        Reason(
+            "grace_too_short",
+            f"a refresh would leave the old key {told}, less than the 1m that delivering the new"
+            " one may take",
+        ),
+        remedy="use `strategy: auto` or `reissue`, or rotate earlier (`before_expiry`)",
+    ) == chosen(old, **refreshing(grace=grace))
+
+
+def test_a_refresh_far_from_the_end_asks_for_the_same_end():
+    old = key(expires_at=NOW + 14 * DAY + TICK)
+
+    assert old.expires_at == chosen(old, **refreshing()).expires_at
+
+
+def test_a_refresh_near_the_end_asks_for_as_much_life_as_before():
+    plan = chosen(SOON, **refreshing())
+
+    assert (NOW + 24 * DAY, 24 * DAY) == (plan.expires_at, plan.lifetime)
+
+
+def test_a_refresh_asks_for_the_lifetime_the_policy_wants():
+    plan = chosen(key(), **refreshing(lifetime=30 * DAY))
+
+    assert ("refresh", NOW + 30 * DAY) == (plan.strategy, plan.expires_at)
+
+
+# --- reissue ---
+
+
+def test_a_policy_can_want_every_key_reissued():
+    old = endless()
+
+    assert Plan("reissue", old, None, HOUR) == chosen(old, **reissuing())
+
+
+def test_the_grace_of_a_reissue_is_ours_to_give_but_for_the_end_of_the_key():
+    assert 48 * HOUR == chosen(key(), **reissuing(grace=48 * HOUR)).grace
+    assert MINUTE == chosen(key(expires_at=NOW + MINUTE), **reissuing()).grace
+
+
+def test_a_key_of_unknown_type_is_not_copied():
+    assert Refuse(
+        Reason("key_type_unknown", "key id-old is of a type this version does not know"),
+        remedy="use `strategy: refresh`, or upgrade rotator",
+    ) == chosen(STRANGE, **reissuing())
+
+
+def test_a_service_key_is_copied_with_the_privileges_that_the_provider_shows():
+    old = service(bindings=BINDINGS)
+
+    assert BINDINGS == chosen(old, **reissuing(bindings=LEGACY)).bindings
+
+
+def test_a_service_key_is_copied_with_the_privileges_that_the_policy_names():
+    assert LEGACY == chosen(service(), **reissuing(bindings=LEGACY)).bindings
+
+
+def test_the_privileges_of_a_user_key_are_those_of_its_creator():
+    assert None is chosen(key(bindings=BINDINGS), **reissuing(bindings=LEGACY)).bindings
+
+
+def test_privileges_are_never_guessed():
+    assert Refuse(
+        Reason(
+            "bindings_unknown",
+            "the provider does not show the privileges of service key id-old, and a reissue must"
+            " not guess them",
+        ),
+        remedy="write them under `key.bindings` of the policy, or give the management key the"
+        " right to list service keys of the whole account",
+    ) == chosen(service(), **reissuing())
+
+
+def test_a_bounded_key_never_becomes_an_endless_one_by_a_reissue():
+    old = key(created_at=None)
+
+    assert Refuse(
+        Reason("lifetime_unknown", "the provider does not tell when key id-old was created"),
+        remedy="set `rotate.lifetime` of the policy",
+    ) == chosen(old, **reissuing())
+    assert NOW + DAY == chosen(old, **reissuing(lifetime=DAY)).expires_at
+
+
+def test_nor_by_a_refresh():
+    old = key(created_at=None, expires_at=NOW + 14 * DAY)
+
+    assert "lifetime_unknown" == chosen(old, **refreshing()).reason.code
+    assert NOW + DAY == chosen(old, **refreshing(lifetime=DAY)).expires_at
+
+
+def test_a_refresh_to_the_same_date_needs_no_lifetime():
+    old = key(created_at=None)
+
+    assert Plan("refresh", old, old.expires_at, HOUR) == chosen(old, **refreshing())
+
+
+# --- lifetimes ---
+
+
+def with_lineage(given, label="old", **changes):
+    old = key()
+    journal = lineage(current=current(label, lifetime=given))
+    return choose(snapshot(old, policy=policy(**reissuing(**changes)), journal=journal), old)
+
+
+def test_a_key_is_given_what_the_journal_says_its_predecessor_was_given():
+    assert 60 * DAY == with_lineage(60 * DAY).lifetime
+
+
+def test_the_policy_overrules_the_journal():
+    assert 30 * DAY == with_lineage(60 * DAY, lifetime=30 * DAY).lifetime
+
+
+def test_what_the_journal_says_of_another_key_is_not_said_of_this_one():
+    assert 90 * DAY == with_lineage(60 * DAY, label="two").lifetime
+
+
+def test_where_the_journal_does_not_tell_the_dates_do():
+    assert 90 * DAY == with_lineage(None).lifetime
+
+
+def test_an_expiry_is_asked_for_in_whole_seconds():
+    old = key()
+    s = snapshot(old, now=NOW + timedelta(microseconds=999999), policy=policy(**reissuing()))
+
+    assert NOW + 90 * DAY == choose(s, old).expires_at
+
+
+def test_within_a_rotation_a_key_without_known_lifetime_may_be_copied_all_the_same():
+    # What its date shows is the end of its grace, not what it was given.
+    old = key(created_at=None)
+    s = snapshot(old, policy=policy(**reissuing()), journal=in_flight())
+
+    assert None is choose(s, old).expires_at
