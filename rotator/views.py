@@ -69,7 +69,7 @@ def _age(key: Key) -> tuple[bool, datetime | None, str]:
 def _is_new(rotation: Rotation, key: Key) -> bool:
     """Whether ``key`` is not one of those that were there when ``rotation`` began."""
     if key.id == rotation.key_id:
-        return bool(key.redacted.head) and str(key.redacted) != rotation.redacted
+        return key.redacted != Redacted() and str(key.redacted) != rotation.redacted
     return key.id not in rotation.siblings and key.name == rotation.key_name
 
 
