@@ -11,11 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rotator import words
+from rotator.journal import Retiring
 from rotator.model import (
     Deliver,
     Lock,
     Locked,
     Mint,
+    OnDrift,
     Plan,
     Promote,
     Reason,
@@ -27,22 +29,25 @@ from rotator.model import (
 )
 from rotator.strategy import choose, choose_repair
 from rotator.views import (
+    Due,
     age_due,
-    age_reason,
     current_keys,
     delivered_key,
+    drifted,
     expiry_due,
-    expiry_reason,
     fresh_keys,
     in_use,
+    not_before,
+    stray_keys,
     wanted_id,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from rotator.journal import Rotation
+    from rotator.keys import Key
+    from rotator.model import Held
 
 
 def decide(s: Snapshot) -> Step:
@@ -173,18 +178,18 @@ def key_near_expiry(s: Snapshot) -> Step | None:
     """Less than ``before_expiry`` is left. Relies on exactly one current key."""
     key = current_keys(s)[0]
     due = expiry_due(s, key)
-    if due is None or due > s.now:
+    if due is None or due.at > s.now:
         return None
-    return _mint(expiry_reason(s, key), choose(s, key))
+    return _mint(due.reason, choose(s, key))
 
 
 def key_reached_max_age(s: Snapshot) -> Step | None:
     """The key is older than ``max_age``. Relies on exactly one current key."""
     key = current_keys(s)[0]
     due = age_due(s, key)
-    if due is None or due > s.now:
+    if due is None or due.at > s.now:
         return None
-    return _mint(age_reason(s), choose(s, key))
+    return _mint(due.reason, choose(s, key))
 
 
 def retirement_is_due(s: Snapshot) -> Step | None:
@@ -197,24 +202,68 @@ def retirement_is_due(s: Snapshot) -> Step | None:
     return None
 
 
+def stray_key_appeared(s: Snapshot) -> Step | None:
+    """A mint that had been given up came true after its rotation was over: nobody has that key."""
+    for rotation, key in stray_keys(s):
+        entry = Retiring(key_id=key.id, redacted=str(key.redacted), at=s.now, rotation=rotation.id)
+        if not in_use(s, entry):
+            text = f"{key.redacted} came of a request that rotation {rotation.id} had given up"
+            return Retire(Reason("stray_key_appeared", text), entry)
+    return None
+
+
+def store_has_drifted(s: Snapshot) -> Step | None:
+    """The store holds another key than the provider's current one. Relies on exactly one of those.
+
+    Our own late request may be the cause: then it is ours to repair, at once. Otherwise the policy
+    says whether it is repaired or a person is told.
+    """
+    key = current_keys(s)[0]
+    held = drifted(s, key)
+    if held is None:
+        return None
+    reason = _drift(s, key, held)
+    if not s.journal.doubted:
+        if s.policy.on_drift is OnDrift.ALARM:
+            return Refuse(
+                reason,
+                remedy=f"put the right key back, or run `rotator run --rotate {s.policy.name}`;"
+                " `rotate.on_drift: rotate` does so by itself",
+            )
+        at = not_before(s, s.now)
+        if at > s.now:
+            return Wait(reason, at)
+    return _mint(reason, choose(s, key))
+
+
+def _drift(s: Snapshot, key: Key, held: Held) -> Reason:
+    """What is wrong, by name."""
+    current = s.journal.current
+    other = next((one for one in s.keys if one.redacted.matches(held.value)), None)
+    if other is not None and other.usable(s.now):
+        text = f"{held.target} holds {other.redacted}, a working key, and not {key.redacted}"
+        return Reason("store_holds_another_key", text)
+    if current and current.key_id == key.id and current.redacted != str(key.redacted):
+        text = f"{key.id} was refreshed elsewhere, and {held.target} holds its former secret"
+        return Reason("key_was_refreshed_elsewhere", text)
+    text = f"{held.target} holds a key that the provider does not list, and not {key.redacted}"
+    return Reason("store_holds_unknown_key", text)
+
+
 def nothing_is_due(s: Snapshot) -> Step:
     """The rest: wait for the next moment that matters. Relies on exactly one current key."""
     key = current_keys(s)[0]
-    moments: list[tuple[datetime, Reason]] = []
-    if (due := expiry_due(s, key)) is not None:
-        moments.append((due, expiry_reason(s, key)))
-    if (due := age_due(s, key)) is not None:
-        moments.append((due, age_reason(s)))
+    moments = [due for due in (expiry_due(s, key), age_due(s, key)) if due is not None]
     moments += [
-        (entry.at, Reason("retirement_is_due", f"{entry.redacted} is to be revoked then"))
+        Due(entry.at, Reason("retirement_is_due", f"{entry.redacted} is to be revoked then"))
         for entry in s.journal.retiring
         if not in_use(s, entry)
     ]
     if not moments:
         text = "the key has no expiry, and its age is not told"
         return Wait(Reason("nothing_is_due", text), None)
-    until, reason = min(moments, key=lambda pair: pair[0])
-    return Wait(reason, until)
+    first = min(moments, key=lambda due: due.at)
+    return Wait(first.reason, first.at)
 
 
 CHECKS: tuple[Callable[[Snapshot], Step | None], ...] = (
@@ -228,7 +277,9 @@ CHECKS: tuple[Callable[[Snapshot], Step | None], ...] = (
     rotation_was_demanded,
     key_near_expiry,
     key_reached_max_age,
+    store_has_drifted,
     retirement_is_due,
+    stray_key_appeared,
     nothing_is_due,
 )
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
 
 from rotator import words
 from rotator.keys import KeyStatus
@@ -12,15 +12,22 @@ from rotator.secrets import Redacted
 from rotator.strategy import expiry_margin
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from rotator.journal import Mint, Retiring, Rotation
     from rotator.keys import Key
-    from rotator.model import Snapshot
+    from rotator.model import Held, Snapshot
     from rotator.secrets import Secret
+
+
+class Due(NamedTuple):
+    """When a key is to be replaced, and why."""
+
+    at: datetime
+    reason: Reason
+
 
 #: Clocks are corrected to about a second; what the provider stamps may still lie a little before.
 _SKEW = timedelta(seconds=5)
+_SECOND = timedelta(seconds=1)
 
 
 def wanted_id(s: Snapshot) -> str | None:
@@ -66,6 +73,32 @@ def _age(key: Key) -> tuple[bool, datetime | None, str]:
     return key.created_at is not None, key.created_at, key.id
 
 
+def stray_keys(s: Snapshot) -> tuple[tuple[Rotation, Key], ...]:
+    """Keys that a finished rotation has minted when nobody waited for them any more.
+
+    As in :func:`fresh_keys`, but the moment proves less and so the expiry must be the very one that
+    was asked for. A late key without any expiry might be a person's, and is left alone.
+    """
+    known = {entry.key_id for entry in s.journal.retiring}
+    known |= {record.key_id for record in s.journal.history}
+    known |= {key.id for key in current_keys(s)}
+    return tuple(
+        (rotation, key)
+        for rotation in s.journal.doubted
+        for key in s.keys
+        if key.usable(s.now)
+        and key.id not in {*known, rotation.key_id}
+        and _is_new(rotation, key)
+        and any(_explains(s, mint, key) or _asked_for(mint, key) for mint in rotation.mints)
+    )
+
+
+def _asked_for(mint: Mint, key: Key) -> bool:
+    if mint.expires_at is None or key.expires_at is None or key.created_at is None:
+        return False
+    return key.created_at >= mint.at - _SKEW and abs(key.expires_at - mint.expires_at) < _SECOND
+
+
 def _is_new(rotation: Rotation, key: Key) -> bool:
     """Whether ``key`` is not one of those that were there when ``rotation`` began."""
     if key.id == rotation.key_id:
@@ -98,11 +131,16 @@ def delivered_key(s: Snapshot) -> tuple[Key, Secret] | None:
     """The new key that some target holds, with its secret; None when no rotation is in flight.
 
     That a target holds it is proof enough that we minted it, whatever dates the provider gave it.
+    One that was refreshed since, because it seemed lost, has only its grace left and is none.
     """
     rotation = s.journal.rotation
     if rotation is None:
         return None
-    new = [key for key in s.keys if key.usable(s.now) and _is_new(rotation, key)]
+    new = [
+        key
+        for key in s.keys
+        if key.usable(s.now) and _is_new(rotation, key) and not _ends_with_its_grace(s, key)
+    ]
     for key in sorted(new, key=_age, reverse=True):
         for held in s.held:
             value = held.value
@@ -113,41 +151,52 @@ def delivered_key(s: Snapshot) -> tuple[Key, Secret] | None:
     return None
 
 
-def expiry_due(s: Snapshot, key: Key) -> datetime | None:
-    """When ``key`` is to be replaced for its expiry; None when it has none."""
+def _ends_with_its_grace(s: Snapshot, key: Key) -> bool:
+    """Whether a refresh in this rotation has replaced ``key``: its expiry shows it."""
+    if s.journal.rotation is None or key.expires_at is None:
+        return False
+    return any(
+        mint.strategy == "refresh"
+        and mint.source_id == key.id
+        and key.expires_at <= mint.at + s.policy.grace + s.limits.lease
+        for mint in s.journal.rotation.mints
+    )
+
+
+def expiry_due(s: Snapshot, key: Key) -> Due | None:
+    """When ``key`` is to be replaced for its expiry, and why; None when it has none."""
     if key.expires_at is None:
         return None
-    return _not_before(s, key.expires_at - expiry_margin(s.policy, s.limits.retry_budget))
+    margin = expiry_margin(s.policy, s.limits.retry_budget)
+    text = f"expires {words.moment(key.expires_at)}, and is replaced {words.length(margin)} before"
+    at = not_before(s, key.expires_at - margin, key.expires_at)
+    return Due(at, Reason("key_near_expiry", text))
 
 
-def age_due(s: Snapshot, key: Key) -> datetime | None:
+def age_due(s: Snapshot, key: Key) -> Due | None:
     """By age since the last rotation, or since the creation where there was none yet."""
-    current = s.journal.current
+    current, most = s.journal.current, s.policy.max_age
     births = [key.created_at] if key.created_at else []
     if current is not None and current.key_id == key.id:
         births.append(current.since)
-    if s.policy.max_age is None or not births:
+    if most is None or not births:
         return None
-    return _not_before(s, max(births) + s.policy.max_age)
+    text = f"is replaced at an age of {words.length(most)}"
+    return Due(not_before(s, max(births) + most), Reason("key_reached_max_age", text))
 
 
-def _not_before(s: Snapshot, due: datetime) -> datetime:
-    """No runaway: one automatic rotation in each ``min_interval``, whatever the world says."""
-    last = s.journal.last_completed_at
-    return due if last is None else max(due, last + s.policy.min_interval)
+def not_before(s: Snapshot, due: datetime, expiry: datetime | None = None) -> datetime:
+    """No runaway: one automatic rotation in each ``min_interval``, whatever the world says.
 
-
-def expiry_reason(s: Snapshot, key: Key) -> Reason:
-    """Why :func:`expiry_due`."""
-    margin = words.length(expiry_margin(s.policy, s.limits.retry_budget))
-    expiry = words.moment(key.expires_at) if key.expires_at else "never"
-    return Reason("key_near_expiry", f"expires {expiry}, and is replaced {margin} before")
-
-
-def age_reason(s: Snapshot) -> Reason:
-    """Why :func:`age_due`."""
-    age = words.length(s.policy.max_age) if s.policy.max_age else "any age"
-    return Reason("key_reached_max_age", f"is replaced at an age of {age}")
+    Nor does a key die of waiting for it: half of the life that was left is the longest pause. A key
+    that was dead already when it was delivered is the world's word, and no reason to hurry.
+    """
+    last, pause = s.journal.last_completed_at, s.policy.min_interval
+    if last is None:
+        return due
+    if expiry is not None and expiry > last:
+        pause = min(pause, (expiry - last) / 2)
+    return max(due, last + pause)
 
 
 def in_use(s: Snapshot, entry: Retiring) -> bool:
@@ -160,3 +209,23 @@ def in_use(s: Snapshot, entry: Retiring) -> bool:
         return True
     shown = Redacted.parse(entry.redacted)
     return any(held.value is None or shown.matches(held.value) for held in s.held)
+
+
+def drifted(s: Snapshot, key: Key) -> Held | None:
+    """A target that holds something else than ``key``, the current one, though nothing is in flight.
+
+    Not believed just after a rotation, while a listing may still show what was before.
+    """
+    current = s.journal.current
+    if current is not None and s.now < current.since + s.limits.settle:
+        return None
+    if not key.redacted.head:
+        return None
+    return next(
+        (
+            held
+            for held in s.held
+            if held.value is not None and not key.redacted.matches(held.value)
+        ),
+        None,
+    )

@@ -5,7 +5,10 @@ from pure_builders import (
     DAY,
     HOUR,
     MINUTE,
+    NOTHING,
     NOW,
+    SECOND,
+    TICK,
     by_name,
     current,
     endless,
@@ -20,7 +23,7 @@ from pure_builders import (
 
 from rotator.journal import Journal
 from rotator.model import Reason
-from rotator.views import age_due, age_reason, expiry_due, expiry_reason, in_use
+from rotator.views import age_due, expiry_due, in_use
 
 AGED = {"policy": policy(max_age=30 * DAY)}
 
@@ -32,47 +35,61 @@ def after(finished_at, **changes):
 # --- by expiry ---
 
 
-def test_a_key_is_due_its_margin_before_its_expiry():
-    assert NOW + 66 * DAY == expiry_due(snapshot(), key())
-    assert NOW + 80 * DAY - 2 * HOUR == expiry_due(
-        snapshot(policy=policy(before_expiry=None)), key()
-    )
-    assert NOW + 80 * DAY - 2 * MINUTE == expiry_due(
-        snapshot(policy=policy(before_expiry=None, grace=MINUTE / 2)), key()
-    )
+@pytest.mark.parametrize(
+    ("before", "grace", "expected"),
+    [(14 * DAY, HOUR, 14 * DAY), (None, HOUR, 2 * HOUR), (None, SECOND, 2 * MINUTE)],
+)
+def test_a_key_is_due_its_margin_before_its_expiry(before, grace, expected):
+    s = snapshot(policy=policy(before_expiry=before, grace=grace))
+
+    assert NOW + 80 * DAY - expected == expiry_due(s, key()).at
 
 
 def test_a_key_without_expiry_is_never_due_for_it():
     assert None is expiry_due(snapshot(), endless())
 
 
-def test_one_automatic_rotation_in_each_interval_is_enough():
-    old = key(expires_at=NOW)
+def test_the_reason_tells_the_expiry_and_the_margin():
+    text = "expires 2027-02-11 08:31 UTC, and is replaced 14d before"
 
-    assert NOW - MINUTE + HOUR == expiry_due(snapshot(journal=after(NOW - MINUTE)), old)
-    assert NOW - 14 * DAY == expiry_due(snapshot(journal=after(NOW - 30 * DAY)), old)
+    assert Reason("key_near_expiry", text) == expiry_due(snapshot(), key()).reason
+
+
+def test_one_automatic_rotation_in_each_interval_is_enough():
+    old, last = key(expires_at=NOW + 10 * DAY), NOW - MINUTE
+
+    assert last + HOUR == expiry_due(snapshot(journal=after(last)), old).at
+    assert NOW - 4 * DAY == expiry_due(snapshot(journal=after(NOW - 30 * DAY)), old).at
 
 
 def test_the_interval_is_the_policys():
     s = snapshot(journal=after(NOW), policy=policy(min_interval=DAY))
 
-    assert NOW + DAY == expiry_due(s, key(expires_at=NOW))
+    assert NOW + DAY == expiry_due(s, key(expires_at=NOW + 10 * DAY)).at
 
 
-def test_the_reason_tells_the_expiry_and_the_margin():
-    assert Reason(
-        "key_near_expiry", "expires 2027-02-11 08:31 UTC, and is replaced 14d before"
-    ) == expiry_reason(snapshot(), key())
-    assert Reason(
-        "key_near_expiry", "expires 2027-02-11 08:31 UTC, and is replaced 2m before"
-    ) == expiry_reason(snapshot(policy=policy(before_expiry=None, grace=MINUTE)), key())
+@pytest.mark.parametrize(
+    ("left", "expected"),
+    [
+        (2 * HOUR, HOUR),
+        (2 * HOUR - 2 * TICK, HOUR - TICK),
+        (20 * MINUTE, 10 * MINUTE),
+        (2 * TICK, TICK),
+        (NOTHING, HOUR),
+        (-DAY, HOUR),
+    ],
+)
+def test_no_key_dies_of_waiting_for_the_interval(left, expected):
+    s = snapshot(journal=after(NOW))
+
+    assert NOW + expected == expiry_due(s, key(expires_at=NOW + left)).at
 
 
 # --- by age ---
 
 
 def test_a_key_is_due_by_age_from_its_creation():
-    assert NOW + 20 * DAY == age_due(snapshot(**AGED), key())
+    assert NOW + 20 * DAY == age_due(snapshot(**AGED), key()).at
 
 
 def test_without_a_maximum_no_age_is_due():
@@ -83,35 +100,34 @@ def test_without_a_known_birth_no_age_is_due():
     assert None is age_due(snapshot(**AGED), key(created_at=None))
 
 
+def test_the_reason_tells_the_age():
+    text = "is replaced at an age of 30d"
+
+    assert Reason("key_reached_max_age", text) == age_due(snapshot(**AGED), key()).reason
+
+
 @pytest.mark.parametrize(
     ("created", "expected"),
     [(NOW - 10 * DAY, 27), (NOW - 2 * DAY, 28), (None, 27)],
 )
 def test_a_refreshed_key_is_as_young_as_its_secret(created, expected):
-    journal = lineage(current=current(since=NOW - 3 * DAY))
+    s = snapshot(**AGED, journal=lineage(current=current(since=NOW - 3 * DAY)))
 
-    assert NOW + expected * DAY == age_due(
-        snapshot(**AGED, journal=journal), key(created_at=created)
-    )
+    assert NOW + expected * DAY == age_due(s, key(created_at=created)).at
 
 
 def test_the_rotation_of_another_key_does_not_make_this_one_younger():
-    journal = lineage(current=current("two", since=NOW))
+    s = snapshot(**AGED, journal=lineage(current=current("two", since=NOW)))
 
-    assert NOW + 20 * DAY == age_due(snapshot(**AGED, journal=journal), key())
-    assert None is age_due(snapshot(**AGED, journal=journal), key(created_at=None))
+    assert NOW + 20 * DAY == age_due(s, key()).at
+    assert None is age_due(s, key(created_at=None))
 
 
 def test_an_age_too_waits_for_the_interval():
     s = snapshot(**AGED, journal=after(NOW - MINUTE))
+    old = key(created_at=NOW - 60 * DAY, expires_at=NOW + MINUTE)
 
-    assert NOW - MINUTE + HOUR == age_due(s, key(created_at=NOW - 60 * DAY))
-
-
-def test_the_reason_tells_the_age():
-    assert Reason("key_reached_max_age", "is replaced at an age of 30d") == age_reason(
-        snapshot(**AGED)
-    )
+    assert NOW - MINUTE + HOUR == age_due(s, old).at
 
 
 # --- what may go ---
