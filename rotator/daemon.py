@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from rotator import __version__
 from rotator.decide import decide
-from rotator.errors import RotatorError
 from rotator.events import Event
 from rotator.model import Wait
 from rotator.runner import Ending, Runner
@@ -157,8 +156,7 @@ class Daemon:
                 continue
             try:
                 keys = await self._reconciler.keys(policy, last.journal, since=since)
-            except RotatorError:
-                # The look says what is wrong, and when it is tried again.
+            except Exception:  # noqa: BLE001 - a look meets it too, says so and tries again
                 self._begin(name)
                 continue
             step = decide(replace(last, keys=keys, now=self._world.clock.now()))

@@ -11,14 +11,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rotator import words
-from rotator.journal import Retiring
+from rotator.drift import store_has_drifted, stray_key_appeared
 from rotator.model import (
     Deliver,
     Lock,
     Locked,
-    Mint,
-    OnDrift,
-    Plan,
     Promote,
     Reason,
     Refuse,
@@ -27,18 +24,15 @@ from rotator.model import (
     Step,
     Wait,
 )
-from rotator.strategy import choose, choose_repair
+from rotator.strategy import choose, choose_repair, minting
 from rotator.views import (
     Due,
     age_due,
     current_keys,
     delivered_key,
-    drifted,
     expiry_due,
     fresh_keys,
     in_use,
-    not_before,
-    stray_keys,
     wanted_id,
 )
 
@@ -46,8 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rotator.journal import Rotation
-    from rotator.keys import Key
-    from rotator.model import Held
 
 
 def decide(s: Snapshot) -> Step:
@@ -126,7 +118,7 @@ def raw_key_was_lost(s: Snapshot) -> Step | None:
     if patience is not None:
         return patience
     old = next((key for key in s.keys if key.id == rotation.key_id), lost)
-    return _mint(reason, choose_repair(s, old, lost, rotation.last_mint))
+    return minting(reason, choose_repair(s, old, lost, rotation.last_mint))
 
 
 def mint_left_no_trace(s: Snapshot) -> Step | None:
@@ -142,7 +134,7 @@ def mint_left_no_trace(s: Snapshot) -> Step | None:
     text = f"rotation {rotation.id} was begun, and no new key came of it"
     reason = Reason("mint_left_no_trace", text)
     old = next((key for key in s.keys if key.id == rotation.key_id), None)
-    return _mint(reason, choose(s, old)) if old else _not_found(s, rotation.key_id)
+    return minting(reason, choose(s, old)) if old else _not_found(s, rotation.key_id)
 
 
 # --- nothing in flight ---
@@ -171,7 +163,7 @@ def rotation_was_demanded(s: Snapshot) -> Step | None:
     if not s.demanded:
         return None
     text = "a rotation was asked for by hand"
-    return _mint(Reason("rotation_was_demanded", text), choose(s, current_keys(s)[0]))
+    return minting(Reason("rotation_was_demanded", text), choose(s, current_keys(s)[0]))
 
 
 def key_near_expiry(s: Snapshot) -> Step | None:
@@ -180,7 +172,7 @@ def key_near_expiry(s: Snapshot) -> Step | None:
     due = expiry_due(s, key)
     if due is None or due.at > s.now:
         return None
-    return _mint(due.reason, choose(s, key))
+    return minting(due.reason, choose(s, key))
 
 
 def key_reached_max_age(s: Snapshot) -> Step | None:
@@ -189,7 +181,7 @@ def key_reached_max_age(s: Snapshot) -> Step | None:
     due = age_due(s, key)
     if due is None or due.at > s.now:
         return None
-    return _mint(due.reason, choose(s, key))
+    return minting(due.reason, choose(s, key))
 
 
 def retirement_is_due(s: Snapshot) -> Step | None:
@@ -200,54 +192,6 @@ def retirement_is_due(s: Snapshot) -> Step | None:
         text = f"the grace period of {entry.redacted} is over"
         return Retire(Reason("retirement_is_due", text), entry)
     return None
-
-
-def stray_key_appeared(s: Snapshot) -> Step | None:
-    """A mint that had been given up came true after its rotation was over: nobody has that key."""
-    for rotation, key in stray_keys(s):
-        entry = Retiring(key_id=key.id, redacted=str(key.redacted), at=s.now, rotation=rotation.id)
-        if not in_use(s, entry):
-            text = f"{key.redacted} came of a request that rotation {rotation.id} had given up"
-            return Retire(Reason("stray_key_appeared", text), entry)
-    return None
-
-
-def store_has_drifted(s: Snapshot) -> Step | None:
-    """The store holds another key than the provider's current one. Relies on exactly one of those.
-
-    Our own late request may be the cause: then it is ours to repair, at once. Otherwise the policy
-    says whether it is repaired or a person is told.
-    """
-    key = current_keys(s)[0]
-    held = drifted(s, key)
-    if held is None:
-        return None
-    reason = _drift(s, key, held)
-    if not s.journal.doubted:
-        if s.policy.on_drift is OnDrift.ALARM:
-            return Refuse(
-                reason,
-                remedy=f"put the right key back, or run `rotator run --rotate {s.policy.name}`;"
-                " `rotate.on_drift: rotate` does so by itself",
-            )
-        at = not_before(s, s.now)
-        if at > s.now:
-            return Wait(reason, at)
-    return _mint(reason, choose(s, key))
-
-
-def _drift(s: Snapshot, key: Key, held: Held) -> Reason:
-    """What is wrong, by name."""
-    current = s.journal.current
-    other = next((one for one in s.keys if one.redacted.matches(held.value)), None)
-    if other is not None and other.usable(s.now):
-        text = f"{held.target} holds {other.redacted}, a working key, and not {key.redacted}"
-        return Reason("store_holds_another_key", text)
-    if current and current.key_id == key.id and current.redacted != str(key.redacted):
-        text = f"{key.id} was refreshed elsewhere, and {held.target} holds its former secret"
-        return Reason("key_was_refreshed_elsewhere", text)
-    text = f"{held.target} holds a key that the provider does not list, and not {key.redacted}"
-    return Reason("store_holds_unknown_key", text)
 
 
 def nothing_is_due(s: Snapshot) -> Step:
@@ -299,10 +243,6 @@ def _owner_may_live(s: Snapshot, rotation: Rotation, reason: Reason) -> Step | N
         return Lock(reason)
     until = lease.taken_at + s.limits.handover
     return Wait(reason, until, soon=True) if until > s.now else None
-
-
-def _mint(reason: Reason, plan: Plan | Refuse) -> Step:
-    return Mint(reason, plan) if isinstance(plan, Plan) else plan
 
 
 def _not_found(s: Snapshot, key_id: str | None) -> Refuse:

@@ -217,8 +217,8 @@ CATALOGUE: dict[Event, Meaning] = {
     ),
     Event.ROTATION_SUPERSEDED: Meaning(
         "warning",
-        "While this process held an undelivered key, another one delivered a newer. Ours is "
-        "dropped and, where it has an id of its own, revoked.",
+        "While this process held an undelivered key, another one carried the rotation on. Ours is "
+        "dropped and, where it has an id of its own, to be revoked.",
         _ROTATION,
     ),
     Event.ROTATION_FAILED: Meaning(

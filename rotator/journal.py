@@ -20,6 +20,8 @@ from rotator.errors import Unreadable
 VERSION = 1
 #: Rotations kept for ``history``.
 HISTORY = 20
+#: Finished rotations kept because a mint of theirs may still come true.
+DOUBTS = 5
 
 Strategy = Literal["refresh", "reissue"]
 Outcome = Literal["completed", "repaired", "failed"]
@@ -44,6 +46,7 @@ class Current(_Document):
     """The key that the last rotation delivered, which is where the lineage continues."""
 
     key_id: str
+    name: str = ""
     redacted: str
     fingerprint: str
     since: AwareDatetime
@@ -131,6 +134,9 @@ class Journal(_Document):
     current: Current | None = None
     rotation: Rotation | None = None
     retiring: tuple[Retiring, ...] = ()
+    #: Finished rotations that minted more than once: a request may have been slower than all of us,
+    #: and its key appears when nobody waits for it any more.
+    doubted: tuple[Rotation, ...] = ()
     history: tuple[Record, ...] = ()
 
     @property
@@ -139,9 +145,11 @@ class Journal(_Document):
         return max((entry.finished_at for entry in self.history), default=None)
 
     def changed(self, now: datetime, **changes: object) -> Journal:
-        """A copy with ``changes``, stamped ``now`` and trimmed to :data:`HISTORY` records."""
+        """A copy with ``changes``, stamped ``now`` and trimmed."""
         new = self.model_copy(update={**changes, "changed_at": now})
-        return new.model_copy(update={"history": new.history[:HISTORY]})
+        return new.model_copy(
+            update={"history": new.history[:HISTORY], "doubted": new.doubted[:DOUBTS]}
+        )
 
 
 def encode(journal: Journal) -> dict[str, object]:

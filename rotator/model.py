@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from rotator.secrets import Secret
 
 
+class OnDrift(StrEnum):
+    """``rotate.on_drift``: what to do when the store and the provider disagree, and not by us."""
+
+    ALARM = "alarm"
+    ROTATE = "rotate"
+
+
 class Choice(StrEnum):
     """``rotate.strategy`` of a policy; ``auto`` decides by what the key needs."""
 
@@ -86,6 +93,7 @@ class Policy:
     lifetime: timedelta | None = None
     strategy: Choice = Choice.AUTO
     min_interval: timedelta = timedelta(hours=1)
+    on_drift: OnDrift = OnDrift.ALARM
     bindings: AnyBindings | None = None
 
 

@@ -105,10 +105,10 @@ class Reconciler:
             RotatorError: From the provider or the store.
         """
         world = self._world
-        (journal, version), held = await asyncio.gather(
-            world.store.load(policy.name),
-            asyncio.gather(*(world.store.read(target) for target in policy.targets)),
-        )
+        # One after the other: each is newer than what it is compared with, and a journal that is
+        # too old to decide by is found out by its check-and-set.
+        journal, version = await world.store.load(policy.name)
+        held = await asyncio.gather(*(world.store.read(target) for target in policy.targets))
         keys = await self.keys(policy, journal)
         return Snapshot(
             policy=policy,
@@ -249,6 +249,7 @@ class Reconciler:
             world.emit(Event.RETIRE_FAILED, **fields, **facts.of_error(error), retry_at=until)
             return await save(world, s, transitions.postponed(s, entry, until))
         world.emit(Event.KEY_RETIRED, **fields)
+        s = replace(s, keys=tuple(key for key in s.keys if key.id != entry.key_id))
         return await save(world, s, transitions.retired(s, entry))
 
     def _emit_completed(self, s: Snapshot, step: Promote, record: Record) -> None:

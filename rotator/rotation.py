@@ -197,21 +197,32 @@ class Rotator:
         """Somebody else wrote the secret. What to write over next.
 
         Raises:
-            Superseded: What they wrote is a newer key than ours.
+            Superseded: They carried our rotation on while we were held up, and theirs is the key.
         """
         found = await self._world.store.read(held.target)
         if found.value in {held.value, minted.secret, None}:
             return found
-        listings = [
-            await self._listings.get(scope, since=self._world.clock.now())
-            for scope in s.policy.selector.scopes
-        ]
-        keys = [key for listing in listings for key in listing.by_id.values()]
-        theirs = [key for key in keys if key.redacted.matches(found.value)]
-        ours = [key for key in keys if key.redacted.matches(minted.secret)]
-        if theirs and (not ours or _age(theirs[0]) > _age(ours[0])):
-            raise Superseded
-        return found
+        if await self._is_ours(s) or await self._replaced_theirs(s, minted):
+            return found
+        raise Superseded
+
+    async def _is_ours(self, s: Snapshot) -> bool:
+        """Whether the journal still has us as the one who delivers: of two, one must give way."""
+        journal, _ = await self._world.store.load(s.policy.name)
+        rotation, begun = journal.rotation, s.journal.rotation
+        if rotation is None or begun is None or rotation.id != begun.id:
+            return False
+        return rotation.mints[-1:] == begun.mints[-1:]
+
+    async def _replaced_theirs(self, s: Snapshot, minted: Minted) -> bool:
+        """Whether the two keys share an id, and ours is the one that goes on."""
+        rotation, since = s.journal.rotation, self._world.clock.now()
+        for scope in s.policy.selector.scopes:
+            catalog = await self._listings.get(scope, since=since)
+            shown = catalog.by_id.get(rotation.key_id) if rotation else None
+            if shown is not None:
+                return shown.redacted.matches(minted.secret)
+        return False
 
     async def _wait_urgently(self, s: Snapshot, held: Held, error: Exception, attempt: int) -> None:
         world = self._world
@@ -227,14 +238,18 @@ class Rotator:
         await world.clock.sleep(urgent(attempt, left=left, jitter=world.jitter()))
 
     async def _give_up(self, s: Snapshot, minted: Minted) -> None:
-        """Another key won: ours is an orphan, unless the two share their id."""
-        rotation = s.journal.rotation
+        """Another key won: ours is an orphan, unless the two share their id.
+
+        It is left to the retirement, which looks whether anybody uses it after all.
+        """
+        rotation, orphan = s.journal.rotation, minted.key
         self._world.emit(Event.ROTATION_SUPERSEDED, **facts.of_rotation(s))
-        mine = minted.key
-        if mine is None or rotation is None or mine.id == rotation.key_id:
+        if orphan is None or rotation is None or orphan.id == rotation.key_id:
             return
         with contextlib.suppress(RotatorError):
-            await self._world.issuer.revoke(mine.id)
+            journal, version = await self._world.store.load(s.policy.name)
+            s = replace(s, journal=journal, journal_version=version, now=self._world.clock.now())
+            await save(self._world, s, transitions.abandoned(s, rotation, orphan))
 
     # --- events ---
 
@@ -296,7 +311,3 @@ def metadata_of(target: Target, key: Key | None, secret: Secret, now: datetime) 
         "rotated_at": now.isoformat(timespec="seconds"),
     }
     return {place: known[fact] for fact, place in target.metadata.items()}
-
-
-def _age(key: Key) -> tuple[bool, object, str]:
-    return key.created_at is not None, key.created_at, key.id

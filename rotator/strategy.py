@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 from rotator import words
 from rotator.keys import Bindings, Key, KeyType
-from rotator.model import Choice, Plan, Reason, Refuse
+from rotator.model import Choice, Mint, Plan, Reason, Refuse
 
 if TYPE_CHECKING:
-    from rotator.journal import Mint
+    from rotator import journal
     from rotator.keys import AnyBindings
     from rotator.model import Policy, Snapshot
 
@@ -52,7 +52,12 @@ def choose(s: Snapshot, key: Key) -> Plan | Refuse:
     return plan
 
 
-def choose_repair(s: Snapshot, old: Key, lost: Key, planned: Mint) -> Plan | Refuse:
+def minting(reason: Reason, plan: Plan | Refuse) -> Mint | Refuse:
+    """The step for ``plan``."""
+    return Mint(reason, plan) if isinstance(plan, Plan) else plan
+
+
+def choose_repair(s: Snapshot, old: Key, lost: Key, planned: journal.Mint) -> Plan | Refuse:
     """The plan to replace ``lost``, a key that was minted and whose raw key nobody has.
 
     A reissue is preferred: it cannot shorten what is left of the old key's life. Otherwise the

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rotator.journal import Current, Lease, Mint, Record, Retiring, Rotation
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from rotator.keys import Minted
     from rotator.model import Held, Plan, Reason, Snapshot
     from rotator.secrets import Secret
+
+#: How long a process may have been stopped in the middle of a mint, and wake up.
+DOUBTED = timedelta(days=1)
 
 
 def locked(s: Snapshot) -> Journal:
@@ -65,14 +69,21 @@ def refused(s: Snapshot, key: Key | None) -> Journal:
     rotation = _in_flight(s)
     source = key or _as_it_was(rotation)
     record = _record(s, source, "failed", None, None)
+    doubted = _doubted(s, rotation)
     leaving = () if key is None else (_leaving(rotation, key, s.now),)
     return s.journal.changed(
         s.now,
         lease=None,
         rotation=None,
         retiring=_merged(s, leaving),
+        doubted=doubted,
         history=(record, *s.journal.history),
     )
+
+
+def abandoned(s: Snapshot, rotation: Rotation, key: Key) -> Journal:
+    """``key``, of a ``rotation`` that another process carried on, is to be revoked."""
+    return s.journal.changed(s.now, retiring=_merged(s, [_leaving(rotation, key, s.now)]))
 
 
 def completed(s: Snapshot, key: Key, secret: Secret, danger_seconds: float | None) -> Journal:
@@ -94,6 +105,7 @@ def completed(s: Snapshot, key: Key, secret: Secret, danger_seconds: float | Non
         selector=rotation.selector,
         current=Current(
             key_id=key.id,
+            name=key.name,
             redacted=str(key.redacted),
             fingerprint=secret.fingerprint,
             since=s.now,
@@ -103,6 +115,7 @@ def completed(s: Snapshot, key: Key, secret: Secret, danger_seconds: float | Non
         lease=None,
         rotation=None,
         retiring=_merged(s, leaving),
+        doubted=_doubted(s, rotation),
         history=(record, *s.journal.history),
     )
 
@@ -143,8 +156,8 @@ def retired(s: Snapshot, entry: Retiring) -> Journal:
 def postponed(s: Snapshot, entry: Retiring, until: datetime) -> Journal:
     """``entry`` could not be revoked; it is tried again at ``until``."""
     later = entry.model_copy(update={"at": until, "failures": entry.failures + 1})
-    rest = tuple(later if other.key_id == entry.key_id else other for other in s.journal.retiring)
-    return s.journal.changed(s.now, retiring=rest)
+    rest = tuple(other for other in s.journal.retiring if other.key_id != entry.key_id)
+    return s.journal.changed(s.now, retiring=(*rest, later))
 
 
 def _lease(s: Snapshot) -> Lease:
@@ -206,6 +219,12 @@ def _merged(s: Snapshot, leaving: Iterable[Retiring]) -> tuple[Retiring, ...]:
     """One entry a key; what was already known of a key stays (it may be late already)."""
     known = {entry.key_id: entry for entry in (*leaving, *s.journal.retiring)}
     return tuple(known.values())
+
+
+def _doubted(s: Snapshot, rotation: Rotation) -> tuple[Rotation, ...]:
+    """Rotations of which a mint may still come true, the latest first."""
+    recent = [one for one in s.journal.doubted if s.now - one.started_at < DOUBTED]
+    return (rotation, *recent) if len(rotation.mints) > 1 else tuple(recent)
 
 
 def _record(

@@ -14,7 +14,7 @@ from rotator.strategy import expiry_margin
 if TYPE_CHECKING:
     from rotator.journal import Mint, Retiring, Rotation
     from rotator.keys import Key
-    from rotator.model import Held, Snapshot
+    from rotator.model import Snapshot
     from rotator.secrets import Secret
 
 
@@ -26,8 +26,7 @@ class Due(NamedTuple):
 
 
 #: Clocks are corrected to about a second; what the provider stamps may still lie a little before.
-_SKEW = timedelta(seconds=5)
-_SECOND = timedelta(seconds=1)
+SKEW = timedelta(seconds=5)
 
 
 def wanted_id(s: Snapshot) -> str | None:
@@ -73,33 +72,7 @@ def _age(key: Key) -> tuple[bool, datetime | None, str]:
     return key.created_at is not None, key.created_at, key.id
 
 
-def stray_keys(s: Snapshot) -> tuple[tuple[Rotation, Key], ...]:
-    """Keys that a finished rotation has minted when nobody waited for them any more.
-
-    As in :func:`fresh_keys`, but the moment proves less and so the expiry must be the very one that
-    was asked for. A late key without any expiry might be a person's, and is left alone.
-    """
-    known = {entry.key_id for entry in s.journal.retiring}
-    known |= {record.key_id for record in s.journal.history}
-    known |= {key.id for key in current_keys(s)}
-    return tuple(
-        (rotation, key)
-        for rotation in s.journal.doubted
-        for key in s.keys
-        if key.usable(s.now)
-        and key.id not in {*known, rotation.key_id}
-        and _is_new(rotation, key)
-        and any(_explains(s, mint, key) or _asked_for(mint, key) for mint in rotation.mints)
-    )
-
-
-def _asked_for(mint: Mint, key: Key) -> bool:
-    if mint.expires_at is None or key.expires_at is None or key.created_at is None:
-        return False
-    return key.created_at >= mint.at - _SKEW and abs(key.expires_at - mint.expires_at) < _SECOND
-
-
-def _is_new(rotation: Rotation, key: Key) -> bool:
+def is_new(rotation: Rotation, key: Key) -> bool:
     """Whether ``key`` is not one of those that were there when ``rotation`` began."""
     if key.id == rotation.key_id:
         return key.redacted != Redacted() and str(key.redacted) != rotation.redacted
@@ -107,24 +80,24 @@ def _is_new(rotation: Rotation, key: Key) -> bool:
 
 
 def _minted_by(s: Snapshot, rotation: Rotation, key: Key) -> bool:
-    if not _is_new(rotation, key):
+    if not is_new(rotation, key):
         return False
-    return key.id == rotation.key_id or any(_explains(s, mint, key) for mint in rotation.mints)
+    return key.id == rotation.key_id or any(explains(s, mint, key) for mint in rotation.mints)
 
 
-def _explains(s: Snapshot, mint: Mint, key: Key) -> bool:
+def explains(s: Snapshot, mint: Mint, key: Key) -> bool:
     """Whether ``mint`` can be where ``key`` comes from, as far as its dates tell.
 
     A request that we gave up may be carried out a little later: a lease's length is allowed.
     """
     if key.created_at is not None:
         late = key.created_at - mint.at
-        if not -_SKEW <= late <= s.limits.lease + _SKEW:
+        if not -SKEW <= late <= s.limits.lease + SKEW:
             return False
     if mint.expires_at is None or key.expires_at is None:
         # None was asked for, and an account-wide maximum may have stepped in.
         return mint.expires_at is None
-    return key.expires_at <= mint.expires_at + _SKEW
+    return key.expires_at <= mint.expires_at + SKEW
 
 
 def delivered_key(s: Snapshot) -> tuple[Key, Secret] | None:
@@ -139,7 +112,7 @@ def delivered_key(s: Snapshot) -> tuple[Key, Secret] | None:
     new = [
         key
         for key in s.keys
-        if key.usable(s.now) and _is_new(rotation, key) and not _ends_with_its_grace(s, key)
+        if key.usable(s.now) and is_new(rotation, key) and not _ends_with_its_grace(s, key)
     ]
     for key in sorted(new, key=_age, reverse=True):
         for held in s.held:
@@ -209,23 +182,3 @@ def in_use(s: Snapshot, entry: Retiring) -> bool:
         return True
     shown = Redacted.parse(entry.redacted)
     return any(held.value is None or shown.matches(held.value) for held in s.held)
-
-
-def drifted(s: Snapshot, key: Key) -> Held | None:
-    """A target that holds something else than ``key``, the current one, though nothing is in flight.
-
-    Not believed just after a rotation, while a listing may still show what was before.
-    """
-    current = s.journal.current
-    if current is not None and s.now < current.since + s.limits.settle:
-        return None
-    if not key.redacted.head:
-        return None
-    return next(
-        (
-            held
-            for held in s.held
-            if held.value is not None and not key.redacted.matches(held.value)
-        ),
-        None,
-    )

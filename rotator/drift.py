@@ -1,0 +1,116 @@
+"""When nothing is in flight, and the store and the provider disagree all the same. Pure.
+
+Somebody rotated by hand, put an old version back, or a request of ours came true long after its
+rotation was over. Each has its verdict. Checks as in :mod:`rotator.decide`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from rotator.journal import Retiring
+from rotator.model import OnDrift, Reason, Refuse, Retire, Wait
+from rotator.strategy import choose, minting
+from rotator.views import SKEW, current_keys, explains, in_use, is_new, not_before
+
+if TYPE_CHECKING:
+    from rotator.journal import Mint, Rotation
+    from rotator.keys import Key
+    from rotator.model import Held, Snapshot, Step
+
+_SECOND = timedelta(seconds=1)
+
+
+def stray_key_appeared(s: Snapshot) -> Step | None:
+    """A mint that had been given up came true after its rotation was over: nobody has that key."""
+    for rotation, key in _strays(s):
+        entry = Retiring(key_id=key.id, redacted=str(key.redacted), at=s.now, rotation=rotation.id)
+        if not in_use(s, entry):
+            text = f"{key.redacted} came of a request that rotation {rotation.id} had given up"
+            return Retire(Reason("stray_key_appeared", text), entry)
+    return None
+
+
+def store_has_drifted(s: Snapshot) -> Step | None:
+    """The store holds another key than the provider's current one. Relies on exactly one of those.
+
+    Our own late request may be the cause: then it is ours to repair, at once. Otherwise the policy
+    says whether it is repaired or a person is told.
+    """
+    key = current_keys(s)[0]
+    held = _drifted(s, key)
+    if held is None:
+        return None
+    reason = _drift(s, key, held)
+    if not s.journal.doubted:
+        if s.policy.on_drift is OnDrift.ALARM:
+            return Refuse(
+                reason,
+                remedy=f"put the right key back, or run `rotator run --rotate {s.policy.name}`;"
+                " `rotate.on_drift: rotate` does so by itself",
+            )
+        at = not_before(s, s.now)
+        if at > s.now:
+            return Wait(reason, at)
+    return minting(reason, choose(s, key))
+
+
+def _drift(s: Snapshot, key: Key, held: Held) -> Reason:
+    """What is wrong, by name."""
+    current = s.journal.current
+    other = next((one for one in s.keys if one.redacted.matches(held.value)), None)
+    if other is not None and other.usable(s.now):
+        text = f"{held.target} holds {other.redacted}, a working key, and not {key.redacted}"
+        return Reason("store_holds_another_key", text)
+    if current and current.key_id == key.id and current.redacted != str(key.redacted):
+        text = f"{key.id} was refreshed elsewhere, and {held.target} holds its former secret"
+        return Reason("key_was_refreshed_elsewhere", text)
+    text = f"{held.target} holds a key that the provider does not list, and not {key.redacted}"
+    return Reason("store_holds_unknown_key", text)
+
+
+def _strays(s: Snapshot) -> tuple[tuple[Rotation, Key], ...]:
+    """Keys that a finished rotation has minted when nobody waited for them any more.
+
+    As in :func:`fresh_keys`, but the moment proves less and so the expiry must be the very one that
+    was asked for. A late key without any expiry might be a person's, and is left alone.
+    """
+    known = {entry.key_id for entry in s.journal.retiring}
+    known |= {record.key_id for record in s.journal.history}
+    known |= {key.id for key in current_keys(s)}
+    return tuple(
+        (rotation, key)
+        for rotation in s.journal.doubted
+        for key in s.keys
+        if key.usable(s.now)
+        and key.id not in {*known, rotation.key_id}
+        and is_new(rotation, key)
+        and any(explains(s, mint, key) or _asked_for(mint, key) for mint in rotation.mints)
+    )
+
+
+def _asked_for(mint: Mint, key: Key) -> bool:
+    if mint.expires_at is None or key.expires_at is None or key.created_at is None:
+        return False
+    return key.created_at >= mint.at - SKEW and abs(key.expires_at - mint.expires_at) < _SECOND
+
+
+def _drifted(s: Snapshot, key: Key) -> Held | None:
+    """A target that holds something else than ``key``, the current one.
+
+    Not believed just after a rotation, while a listing may still show what was before.
+    """
+    current = s.journal.current
+    if current is not None and s.now < current.since + s.limits.settle:
+        return None
+    if not key.redacted.head:
+        return None
+    return next(
+        (
+            held
+            for held in s.held
+            if held.value is not None and not key.redacted.matches(held.value)
+        ),
+        None,
+    )

@@ -1,0 +1,292 @@
+"""The ports of the reconcile, over an account and a store that live in memory."""
+
+import asyncio
+import json
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from sim_network import Fault, TimedOut
+
+from rotator.adapters import documents
+from rotator.errors import Ambiguous, NotFound, NotPermitted, Rejected, Unauthenticated
+from rotator.events import declared
+from rotator.journal import Journal
+from rotator.keys import Bindings, Key, KeyStatus, KeyType, Listing, Minted
+from rotator.ports import Conflict
+from rotator.sandbox.arize_listing import page
+from rotator.sandbox.arize_model import NewKey, Query, Refused
+from rotator.secrets import Redacted, Secret
+
+EPOCH = datetime(2026, 11, 23, tzinfo=UTC)
+_REFUSALS = {401: Unauthenticated, 403: NotPermitted, 404: NotFound}
+
+
+def now():
+    return EPOCH + timedelta(seconds=asyncio.get_running_loop().time())
+
+
+class SimClock:
+    """One process's clock: off by no more than the adapter's correction leaves."""
+
+    def __init__(self, actor):
+        self._actor = actor
+
+    def now(self):
+        return now() + self._actor.skew
+
+    def monotonic(self):
+        return asyncio.get_running_loop().time()
+
+    async def sleep(self, delay):
+        await self._actor.sleep(delay.total_seconds())
+
+
+class SimIssuer:
+    """The provider as one process sees it."""
+
+    def __init__(self, actor, network, arize, credential):
+        self._actor, self._network, self._arize = actor, network, arize
+        self._source = credential
+        self._current = credential()
+
+    async def keys(self, scope):
+        def work(fault):
+            caller = self._caller()
+            query = Query(type=scope.type, space_id=scope.space_id, limit=10_000)
+            alive_at = self._arize.clock()
+            found = page(
+                [key for key in self._arize.keys if not key.shadow], caller, query, alive_at=alive_at
+            )
+            keys = [as_listed(key, scope, self._arize.options.era) for key in found.keys]
+            if fault is Fault.STALE:
+                horizon = now() - timedelta(seconds=15)
+                keys = [key for key in keys if key.created_at < horizon]
+            if fault is Fault.UNKNOWN_ENUM:
+                keys = [replace(key, status=KeyStatus.UNKNOWN) for key in keys]
+            return Listing(tuple(keys), now())
+
+        return await self._ask("list", "list", work)
+
+    async def create(self, order):
+        def work(fault):
+            new = NewKey(
+                order.name, order.type, order.description, order.expires_at, order.bindings
+            )
+            return self._minted(self._arize.create(self._caller(), new), fault)
+
+        return await self._mint("create", work)
+
+    async def refresh(self, key_id, *, expires_at, grace):
+        def work(fault):
+            key = self._arize.refresh(self._caller(), key_id, expires_at=expires_at, grace=grace)
+            return self._minted(key, fault)
+
+        return await self._mint(f"refresh {key_id}", work)
+
+    async def revoke(self, key_id):
+        def work(_):
+            try:
+                self._arize.revoke(self._caller(), key_id)
+            except Refused as refused:
+                if refused.status != 404:
+                    raise
+
+        await self._ask("revoke", f"revoke {key_id}", work)
+
+    async def accepts(self, secret):
+        return await self._ask("try", "try", lambda _: self._arize.accepts(secret.reveal()))
+
+    def is_own(self, redacted_key):
+        return Redacted.parse(redacted_key).matches(self._current)
+
+    def adopt(self, secret):
+        self._current = secret
+
+    async def _mint(self, label, work):
+        try:
+            return await self._ask("mint", label, work)
+        except TimedOut as error:
+            raise Ambiguous("nobody knows") from error
+
+    async def _ask(self, kind, label, work):
+        try:
+            return await self._network.request(self._actor, kind, label, work)
+        except Refused as refused:
+            raise _REFUSALS.get(refused.status, Rejected)(str(refused)) from None
+
+    def _caller(self):
+        try:
+            return self._arize.authenticate(self._current.reveal())
+        except Refused:
+            self._current = self._source()
+            return self._arize.authenticate(self._current.reveal())
+
+    def _minted(self, key, fault):
+        secret = Secret(key.raw)
+        if fault is Fault.TRUNCATED:
+            return Minted(secret, None)
+        answer = as_minted(key, self._arize.options.era)
+        if fault is Fault.UNKNOWN_ENUM:
+            answer = replace(answer, type=KeyType.UNKNOWN, status=KeyStatus.UNKNOWN)
+        return Minted(secret, answer)
+
+
+def as_listed(stored, scope, era):
+    shown = stored.bindings if era == "C" and not scope.space_id else None
+    return replace(as_minted(stored, era), bindings=shown)
+
+
+def as_minted(stored, era):
+    return Key(
+        id=stored.id,
+        name=stored.name,
+        redacted=Redacted.parse(stored.redacted),
+        description=stored.description,
+        type=stored.type,
+        created_at=stored.created_at,
+        expires_at=stored.expires_at,
+        created_by=stored.creator.id,
+        bindings=stored.bindings if isinstance(stored.bindings, Bindings) and era == "C" else None,
+    )
+
+
+@dataclass
+class Shelf:
+    """What the store holds, with every version ever written."""
+
+    secrets: dict = field(default_factory=dict)
+    journals: dict = field(default_factory=dict)
+    written: list = field(default_factory=list)
+
+    def read(self, path):
+        return self.secrets.get(path, (0, {}))
+
+    def value(self, target):
+        return self.read(target.path)[1].get(target.field)
+
+    def put(self, path, **fields):
+        version, document = self.read(path)
+        self.secrets[path] = (version + 1, {**document, **fields})
+
+
+class SimStore:
+    """The store as one process sees it."""
+
+    def __init__(self, actor, network, shelf):
+        self._actor, self._network, self._shelf = actor, network, shelf
+
+    async def preflight(self, targets, *, budget):
+        await self._ask("preflight", "preflight", lambda _: None)
+
+    async def read(self, target):
+        def work(_):
+            version, document = self._shelf.read(target.path)
+            return documents.held(target, dict(document), version)
+
+        return await self._ask("read", f"read {target}", work)
+
+    async def write(self, held, secret, metadata):
+        fields = documents.ours(held.target, secret, metadata)
+        path = held.target.path
+
+        def work(fault):
+            if fault is Fault.FOREIGN_WRITE:
+                self._shelf.put(path, foreign=f"{now()}")
+            version, document = self._shelf.read(path)
+            if version != held.version:
+                if documents.carries(document, fields):
+                    return documents.held(held.target, dict(document), version)
+                return Conflict()
+            merged = documents.merged(held, fields)
+            self._shelf.secrets[path] = (version + 1, merged)
+            self._shelf.written.append((str(held.target), secret.reveal()))
+            return documents.held(held.target, dict(merged), version + 1)
+
+        return await self._ask("write", f"write {held.target}", work)
+
+    async def load(self, policy):
+        def work(_):
+            version, journal = self._shelf.journals.get(policy, (0, Journal()))
+            return journal, version
+
+        return await self._ask("read", f"load {policy}", work)
+
+    async def save(self, policy, journal, version):
+        def work(fault):
+            found, known = self._shelf.journals.get(policy, (0, Journal()))
+            if fault is Fault.FOREIGN_WRITE:
+                found += 1
+                self._shelf.journals[policy] = (found, known)
+            if found != version:
+                return found if known == journal else Conflict()
+            self._shelf.journals[policy] = (version + 1, journal)
+            return version + 1
+
+        return await self._ask("save", f"save {policy}", work)
+
+    async def close(self):
+        pass
+
+    async def _ask(self, kind, label, work):
+        return await self._network.request(self._actor, kind, label, work)
+
+
+class SimAgenda:
+    """The daemon's agenda on the virtual loop."""
+
+    def __init__(self, actor):
+        self._actor = actor
+        self._handles = {}
+
+    def at(self, name, when, call):
+        self._again(name, (when - now() - self._actor.skew).total_seconds(), call)
+
+    def every(self, name, period, call):
+        def again():
+            self._again(name, period.total_seconds(), again)
+            call()
+
+        self._again(name, period.total_seconds(), again)
+
+    def stop(self):
+        for handle in self._handles.values():
+            handle.cancel()
+
+    def _again(self, name, delay, call):
+        if name in self._handles:
+            self._handles[name].cancel()
+        loop = asyncio.get_running_loop()
+        self._handles[name] = loop.call_later(max(0.0, delay), self._call, name, call)
+
+    def _call(self, name, call):
+        if self._actor.dead:
+            return
+        late = self._actor.stopped_until - asyncio.get_running_loop().time()
+        if late > 0:
+            self._again(name, late, call)
+            return
+        call()
+
+
+class Voice:
+    """Takes events as strictly as the catalogue has them."""
+
+    def __init__(self, actor, secrets=()):
+        self._actor = actor
+        self._secrets = secrets
+
+    def __call__(self, event, /, **fields):
+        if self._actor.dead:
+            return
+        level = fields.pop("level", None)
+        strangers = set(fields) - set(declared(event))
+        if strangers:
+            raise AssertionError(f"{event} has no fields {strangers}")
+        self._actor.events.append((now(), event, level, fields))
+
+
+def shown(value):
+    """All that an event or a journal could show of ``value``."""
+    if isinstance(value, Journal):
+        return json.dumps(value.model_dump(mode="json"))
+    return repr(value)

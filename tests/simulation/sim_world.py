@@ -1,0 +1,244 @@
+"""An account, a store, policies and processes; and what must be true of them all the time."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
+
+from sim_network import Actor, Network
+from sim_services import Shelf, SimAgenda, SimClock, SimIssuer, SimStore, Voice, now, shown
+
+from rotator.daemon import Daemon
+from rotator.listings import Listings
+from rotator.model import Limits
+from rotator.ports import World
+from rotator.reconcile import Reconciler
+from rotator.runner import Runner
+from rotator.sandbox.arize_state import ArizeState
+from rotator.secrets import Secret
+
+LIMITS = Limits()
+SKEW = timedelta(seconds=1)
+
+
+class Violation(AssertionError):
+    """An invariant does not hold."""
+
+
+@dataclass
+class Subject:
+    """A policy and what the simulation knows of it, which the program does not."""
+
+    policy: object
+    #: The key that it is about at the beginning.
+    born: object
+    broken_since: float | None = None
+    demands: int = 0
+
+
+@dataclass
+class Process:
+    actor: Actor
+    world: World
+    reconciler: Reconciler
+    task: asyncio.Task | None = None
+    stop: asyncio.Future | None = None
+
+
+class Universe:
+    """Everything there is. Made inside a running :class:`~sim_loop.VirtualLoop`.
+
+    Args:
+        random: The one source of chance.
+        options: The provider's variant.
+        choose: What goes wrong with a request; see :class:`~sim_network.Network`.
+        excused: Answers whether a breach of S1 at this moment is nobody's fault but the world's.
+    """
+
+    def __init__(self, random, options, choose, *, excused=lambda _: False, trace=None):
+        self.random = random
+        self.arize = ArizeState(options, clock=now, random=Random(random.random()))
+        self.shelf = Shelf()
+        self.network = Network(random, choose, trace=trace, after=self.check)
+        self.subjects = []
+        self.actors = []
+        self.processes = []
+        self.bystanders = []
+        self.excused = excused
+        self.breaches = 0
+        #: By redacted key: when it was minted, and the expiry it was given then.
+        self.births = {}
+        self._born = []
+        self._at_rest = True
+        self.shelf.journals = _Journals(self._recorded)
+
+    # --- what there is to look after ---
+
+    def add(self, policy, born, *, delivered):
+        self.subjects.append(Subject(policy, born))
+        if delivered:
+            for target in policy.targets:
+                self.shelf.put(target.path, sibling="theirs", **{target.field: born.raw})
+
+    @property
+    def policies(self):
+        return [subject.policy for subject in self.subjects]
+
+    # --- processes ---
+
+    def process(self, kind):
+        actor = Actor(
+            f"{kind}-{len(self.actors)}", skew=SKEW * self.random.uniform(-1, 1)
+        )
+        self.actors.append(actor)
+        world = World(
+            issuer=SimIssuer(actor, self.network, self.arize, self._management),
+            store=SimStore(actor, self.network, self.shelf),
+            clock=SimClock(actor),
+            emit=Voice(actor),
+            limits=LIMITS,
+            me=actor.name,
+            new_id=lambda: f"{self.random.getrandbits(64):016x}",
+            jitter=self.random.random,
+        )
+        listings = Listings(world.issuer, world.clock)
+        process = Process(actor, world, Reconciler(world, listings))
+        self.processes.append(process)
+        return process
+
+    def daemon(self):
+        process = self.process("daemon")
+        daemon = Daemon(
+            process.world,
+            process.reconciler,
+            self.policies,
+            SimAgenda(process.actor),
+            concurrency=8,
+            relist=timedelta(minutes=5),
+        )
+        process.stop = asyncio.get_running_loop().create_future()
+        process.task = asyncio.create_task(daemon.run(process.stop))
+        return process
+
+    def once(self, policies, *, demanded=False, kind="cron"):
+        process = self.process(kind)
+        runner = Runner(process.world, process.reconciler, concurrency=8)
+        process.task = asyncio.create_task(
+            runner.once(policies, demanded=demanded, patience=timedelta(minutes=1))
+        )
+        return process
+
+    def _management(self):
+        """The management key as people configure it: by the place where it is kept up to date."""
+        for subject in self.subjects:
+            if subject.policy.name == "management":
+                return Secret(self.shelf.value(subject.policy.targets[0]))
+        return Secret(self.arize.management_key)
+
+    # --- what must be true ---
+
+    def check(self):
+        """S1, after and before every event."""
+        self._notice_births()
+        at = asyncio.get_running_loop().time()
+        for subject in self.subjects:
+            if subject.born is None:
+                continue
+            values = [self.shelf.value(target) for target in subject.policy.targets]
+            if all(value is None for value in values):
+                continue
+            if all(value is None or self.arize.accepts(value) for value in values):
+                subject.broken_since = None
+            elif subject.broken_since is None:
+                subject.broken_since = at
+                self.breaches += 1
+                if not self.excused(subject):
+                    raise Violation(f"S1: what the store holds for {subject.policy.name} is dead")
+
+    def _recorded(self, name, journal):
+        """S3, at every record: a trigger there was, and no other rotation for it."""
+        subject = next(s for s in self.subjects if s.policy.name == name)
+        done = [record for record in journal.history if record.outcome != "failed"]
+        if len({(one.old_key_id, one.old_redacted) for one in done}) < len(done):
+            raise Violation(f"S3: a key of {name} was rotated twice")
+        demanded = sum(record.reason == "rotation_was_demanded" for record in done)
+        if demanded > subject.demands:
+            raise Violation(f"S3: {name} was rotated by hand more often than asked")
+        record = journal.history[0]
+        if record.reason in _DRIFT:
+            return
+        if record.reason != "rotation_was_demanded" and not self._was_due(subject, record):
+            raise Violation(f"S3: {name} was rotated for {record.reason}, and was not due")
+
+    def _was_due(self, subject, record):
+        """By what the provider knows, not by what the journal says."""
+        policy, latest = subject.policy, record.started_at + 2 * SKEW
+        minted_at, expires_at = self.births[record.old_redacted]
+        if record.reason == "key_near_expiry":
+            margin = policy.before_expiry or 2 * max(policy.grace, LIMITS.retry_budget)
+            return expires_at is not None and expires_at - margin <= latest
+        return minted_at + policy.max_age <= latest
+
+    def _notice_births(self):
+        for key in self.arize.keys[len(self._born) :]:
+            self._born.append(key.raw)
+            minted_at = key.created_at if self._at_rest else now()
+            self.births[key.redacted] = (minted_at, key.expires_at)
+
+    # --- at the end ---
+
+    def assert_at_rest(self):
+        """Everything has converged, no key is left behind, and nothing was ever shown."""
+        for subject in self.subjects:
+            if subject.born is not None:
+                self._assert_rested(subject)
+        for key in self.bystanders:
+            if key.revoked:
+                raise Violation(f"S4: {key.id}, which was never ours, is revoked")
+        self._assert_nothing_shown()
+
+    def _assert_rested(self, subject):
+        name = subject.policy.name
+        journal = self.shelf.journals[name][1]
+        if journal.rotation is not None or journal.retiring:
+            raise Violation(f"liveness: {name} has not come to rest: {shown(journal)}")
+        ours = {key.id for key in self.bystanders}
+        alive = [
+            key
+            for key in self.arize.keys
+            if key.name == subject.born.name and key.usable(now()) and key.id not in ours
+        ]
+        values = {self.shelf.value(target) for target in subject.policy.targets} - {None}
+        if values and [key.raw for key in alive] != list(values):
+            raise Violation(f"S4: keys of {name} are left: {[key.redacted for key in alive]}")
+        for key in alive:
+            same = (key.type, key.description, key.bindings, key.creator)
+            if same != tuple(getattr(subject.born, part) for part in _PRIVILEGES):
+                raise Violation(f"S6: {key.redacted} of {name} has other privileges")
+
+    def _assert_nothing_shown(self):
+        said = [shown(journal) for _, journal in self.shelf.journals.values()]
+        said += [shown(event) for actor in self.actors for event in actor.events]
+        text = "\n".join(said)
+        for raw in self._born:
+            if raw[8:-5] in text:
+                raise Violation(f"S5: {raw[:6]} was shown")
+
+
+_DRIFT = {"store_holds_another_key", "key_was_refreshed_elsewhere", "store_holds_unknown_key"}
+_PRIVILEGES = ("type", "description", "bindings", "creator")
+
+
+class _Journals(dict):
+    """Tells of every new record."""
+
+    def __init__(self, recorded):
+        super().__init__()
+        self._recorded = recorded
+
+    def __setitem__(self, name, entry):
+        before = self.get(name)
+        known = len(before[1].history) if before else 0
+        super().__setitem__(name, entry)
+        if len(entry[1].history) > known:
+            self._recorded(name, entry[1])
