@@ -2,11 +2,14 @@
 
 ``documents`` reads files and remembers lines, ``environment`` adds variables, ``schema`` says what
 there may be, ``rules`` what must not be together, ``complaints`` turns mistakes into lines,
-``sources`` reads secrets, ``models`` translates for the pure half. :func:`load` does all of it.
+``parts`` keeps what is well-formed, ``sources`` reads secrets, ``models`` translates for the pure
+half. :func:`load` does all of it.
 """
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,17 +19,18 @@ from pydantic import ValidationError
 from rotator.errors import ConfigError
 from rotator.settings import environment, rules, schema
 from rotator.settings.complaints import complaints, line
-from rotator.settings.documents import Document, read
+from rotator.settings.documents import read
 from rotator.settings.durations import parse_duration
 from rotator.settings.models import limits_of, policy_of
-from rotator.settings.sources import exposure_of, fault_of, read_secret
+from rotator.settings.parts import sound, whole
+from rotator.settings.sources import exposure_of, read_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from rotator.model import Limits, Policy
-    from rotator.settings.documents import Where
-    from rotator.settings.schema import SecretSource
+    from rotator.settings.documents import Document
+    from rotator.settings.parts import Parts
 
 __all__ = ["Settings", "load", "parse_duration", "read_secret"]
 
@@ -82,88 +86,55 @@ def load(paths: Sequence[Path], environ: Mapping[str, str]) -> Settings:
         ConfigError: With a line for each mistake, as many as there are.
     """
     document = read(list(paths) or [_default()])
-    if document.problems and not document.data:
-        raise ConfigError(document.problems)
+    problems = document.problems
+    if problems and not document.data:
+        raise ConfigError(problems)
     environment.apply(document, environ)
+    root = None
     try:
         root = schema.Root.model_validate(document.data)
     except ValidationError as error:
-        wrong = complaints(error, schema.Root, document)
-        raise ConfigError(_sorted([*document.problems, *wrong, *_of_the_rest(document)])) from None
-    problems = [*document.problems, *_all_rules(root, document, environ)]
-    if problems:
+        problems += complaints(error, schema.Root, document)
+    parts = whole(root) if root else sound(document.data)
+    problems += [line(document, where, words) for where, words in rules.every(parts, environ)]
+    if problems or root is None:
         raise ConfigError(_sorted(problems))
     return Settings(
         root,
         tuple(policy_of(policy) for policy in root.policies),
         limits_of(root),
-        tuple(_warnings(root, document)),
+        tuple(_warnings(parts, document)),
     )
 
 
 def _default() -> Path:
-    return next((path for path in _DEFAULTS if path.exists()), _DEFAULTS[0])
+    # Unlike Path.exists, os.access also answers for a directory that is closed to us.
+    return next((path for path in _DEFAULTS if os.access(path, os.F_OK)), _DEFAULTS[0])
 
 
-def _all_rules(root: schema.Root, document: Document, environ: Mapping[str, str]) -> list[str]:
-    found = [*rules.of_services(root)]
-    for at, policy in enumerate(root.policies):
-        found += rules.of_policy(policy, at, root.run)
-    found += rules.between(dict(enumerate(root.policies)), root.vault)
-    for where, source in _sources(root):
-        if fault := fault_of(source, environ):
-            found.append((where, fault))
-    return [line(document, where, words) for where, words in found]
-
-
-def _of_the_rest(document: Document) -> list[str]:
-    """What rules find in the policies that are well-formed, when something else is not."""
-    raw = document.data.get("policies")
-    good: dict[int, schema.Policy] = {}
-    for at, one in enumerate(raw if isinstance(raw, list) else []):
-        try:
-            good[at] = schema.Policy.model_validate(one)
-        except ValidationError:
-            continue
-    found = [*rules.between(good, None)]
-    for at, policy in good.items():
-        found += rules.of_policy(policy, at, schema.Run())
-    return [line(document, where, words) for where, words in found]
-
-
-def _sources(root: schema.Root) -> Iterator[tuple[Where, SecretSource]]:
-    yield ("arize", "api_key"), root.arize.api_key
-    match root.vault.auth if root.vault else None:
-        case schema.Token(token=token):
-            yield ("vault", "auth", "token"), token
-        case schema.AppRole(secret_id=secret_id):
-            yield ("vault", "auth", "secret_id"), secret_id
-        case schema.Kubernetes(jwt=jwt):
-            yield ("vault", "auth", "jwt"), jwt
-
-
-def _warnings(root: schema.Root, document: Document) -> Iterator[str]:
-    for where, source in _sources(root):
+def _warnings(parts: Parts, document: Document) -> Iterator[str]:
+    for where, source in parts.sources():
         if exposure := exposure_of(source):
             yield line(document, where, exposure)
-    if root.vault is None and root.files is None:
-        yield f"neither Vault nor `files` is configured: keys go to {_DIRECTORY}; set VAULT_ADDR"
-    if root.vault is not None and root.vault.skip_verify:
+    if parts.vault is None and parts.files is None:
+        words = f"neither `vault` nor `files` is set: keys go to {_DIRECTORY}; set one of them"
+        yield f"{document.place(())}: {words}"
+    if parts.vault is not None and parts.vault.skip_verify:
         words = "Vault's certificate is not checked: anybody on the way can take the keys"
-        yield line(document, ("vault", "skip_verify"), words)
-    for at, policy in enumerate(root.policies):
+        yield line(document, ("vault", "skip_verify"), f"{words}; set ca_cert instead")
+    for at, policy in parts.policies.items():
         rotate = policy.rotate
         if rotate.before_expiry and rotate.before_expiry < rotate.grace_period:
             words = "is shorter than the grace period: old keys will expire before their grace ends"
-            yield line(document, ("policies", at, "rotate", "before_expiry"), words)
+            where = ("policies", at, "rotate", "before_expiry")
+            yield line(document, where, f"{words}; lengthen it")
 
 
 def _sorted(problems: list[str]) -> list[str]:
     """In the order of the files, each once."""
 
     def place(problem: str) -> tuple[str, int]:
-        file, _, rest = problem.partition(":")
-        number = rest.partition(":")[0]
-        return file, int(number) if number.isdigit() else 0
+        found = re.match(r"(.+?):([0-9]+): ", problem)
+        return (found[1], int(found[2])) if found else (problem, 0)
 
     return sorted(dict.fromkeys(problems), key=place)

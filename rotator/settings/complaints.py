@@ -6,6 +6,7 @@ Nothing here repeats what somebody wrote as a value: it might be a secret in the
 from __future__ import annotations
 
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
     from rotator.settings.documents import Document, Where
 
 _TYPES = {
-    "string_type": "must be text",
+    "string_type": "must be text; put a number in quotes",
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
     "int_parsing": "must be a whole number",
-    "float_type": "must be a number",
+    "finite_number": "must be a whole number",
     "bool_type": "must be true or false",
     "bool_parsing": "must be true or false",
     "dict_type": "must be a mapping",
@@ -32,11 +33,8 @@ _TYPES = {
     "tuple_type": "must be a list",
     "path_type": "must be a path",
     "string_too_short": "must not be empty",
-    "too_short": "must not be empty",
-    "string_pattern_mismatch": "use lower-case letters, digits, dots, dashes and underscores, at"
-    " most 63 of them",
-    "missing": "is missing",
-    "union_tag_not_found": "needs a `method`: token, approle or kubernetes",
+    "missing": "is missing; add it",
+    "union_tag_not_found": "has no `method`; add token, approle or kubernetes",
     "union_tag_invalid": "has an unknown `method`; use token, approle or kubernetes",
 }
 
@@ -45,35 +43,40 @@ _BOUNDS = {
     "less_than_equal": ("le", "must be at most"),
     "greater_than_equal": ("ge", "must be at least"),
 }
-#: What pydantic calls the arms of our unions.
-_ARMS = {"str", "RoleById", "token", "approle", "kubernetes"}
+#: What pydantic calls the arms of our one union, `vault.auth`.
+_ARMS = {("auth", method) for method in ("token", "approle", "kubernetes")}
 
 
 def complaints(error: ValidationError, root: type[BaseModel], document: Document) -> list[str]:
     """A line for each mistake, in the order of the file."""
-    lines: dict[str, None] = {}
-    for one in error.errors(include_input=False, include_url=False):
-        where = _written(one["loc"], document.data)
-        lines[line(document, where, _words(one, where, root))] = None
-    return list(lines)
+    return [
+        line(document, where, _words(one, where, root))
+        for one in error.errors(include_input=False, include_url=False)
+        for where in [_without_arm(one["loc"])]
+    ]
 
 
 def line(document: Document, where: Where, words: str) -> str:
     """``file:line: path: words``."""
-    place = document.place(where)
-    return f"{place}: {dotted(where)}: {words}" if where else f"{place}: {words}"
+    written = _as_written(where, document.data)
+    return f"{document.place(written)}: {dotted(written)}: {words}"
 
 
-def _written(loc: Where, data: Any) -> Where:
-    """``loc`` without what only pydantic knows: the arm of a union, a list made of one."""
+def _without_arm(loc: Where) -> Where:
+    return tuple(loc[:1]) + tuple(
+        part for pair in pairwise(loc) if pair not in _ARMS for part in pair[1:]
+    )
+
+
+def _as_written(where: Where, data: Any) -> Where:
+    """``where`` without the index of a list that is written as its one item."""
     path: list[str | int] = []
-    for part in loc:
-        inside = isinstance(data, dict) and part in data
-        if inside or (isinstance(data, list) and isinstance(part, int) and part < len(data)):
-            data = data[part]
-            path.append(part)
-        elif part == loc[-1] and isinstance(part, str) and part not in _ARMS:
-            path.append(part)
+    for part in where:
+        if isinstance(part, int) and isinstance(data, dict):
+            continue
+        path.append(part)
+        inside = part in data if isinstance(data, dict) else isinstance(data, list)
+        data = data[part] if inside else None
     return tuple(path)
 
 
@@ -86,7 +89,7 @@ def _words(error: Any, where: Where, root: type[BaseModel]) -> str:
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
         return f"{words} {context[name]}"
-    return _TYPES.get(kind, "is wrong")
+    return _TYPES.get(kind, "is not what belongs here; see config/rotator.yaml")
 
 
 def _unknown(where: Where, root: type[BaseModel]) -> str:
@@ -95,7 +98,7 @@ def _unknown(where: Where, root: type[BaseModel]) -> str:
     near = get_close_matches(name, known, n=1, cutoff=0.6)
     if near:
         return f"unknown key; did you mean `{near[0]}`?"
-    return f"unknown key; known here: {', '.join(known)}"
+    return f"unknown key; remove it, known here: {', '.join(known)}"
 
 
 def _fields(where: Where, root: type[BaseModel]) -> set[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from yaml.reader import ReaderError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,8 +23,13 @@ Where = tuple[str | int, ...]
 _INT = re.compile(r"[-+]?\d+")
 _FLOAT = re.compile(r"[-+]?(\d+\.\d*|\.\d+)([eE][-+]?\d+)?")
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
-#: Far above any real file (10,000 policies have some 400,000), far below what aliases can inflate.
-_MOST_NODES = 4_000_000
+#: A file has fewer nodes than characters. Only aliases can make more of them, and not many do.
+_MOST_ALIASED = 100_000
+_DEEPEST = 32
+#: A word that a person might give to a setting, rather than a secret: no digits but at its end.
+_WORD = re.compile(r"(?!ak-)[A-Za-z][A-Za-z_.-]{0,31}\d{0,2}")
+#: What a parser found, of which only single characters and its own `<scalar>` may be repeated.
+_QUOTED = re.compile(r" '[^'<]{2,}'")
 
 
 @dataclass(slots=True)
@@ -39,7 +45,13 @@ class Document:
         for end in range(len(where), 0, -1):
             if where[:end] in self.lines:
                 return self.lines[where[:end]]
-        return next(iter(self.lines.values()), "configuration").partition(":")[0]
+        return f"{next(iter(self.lines.values())).rpartition(':')[0]}:1"
+
+    def overrule(self, where: Where, place: str) -> None:
+        """From now on, what is at ``where`` was said at ``place``."""
+        for inner in [one for one in self.lines if one[: len(where)] == where]:
+            del self.lines[inner]
+        self.lines[where] = place
 
 
 def read(paths: list[Path]) -> Document:
@@ -58,10 +70,10 @@ def _files(path: Path, problems: list[str]) -> list[Path]:
         # Kubernetes mounts a ConfigMap as links into a directory whose name begins with dots.
         found = sorted(file for file in path.glob("*.yaml") if not file.name.startswith("."))
     except OSError as error:
-        problems.append(f"{path}: cannot be read: {error.strerror}")
+        problems.append(f"{path}: cannot be read: {error.strerror}; allow it, or name another one")
         return []
     if not found:
-        problems.append(f"{path}: there is no *.yaml in this directory")
+        problems.append(f"{path}: there is no *.yaml in this directory; put one there")
     return found
 
 
@@ -73,21 +85,30 @@ def _read_file(file: Path) -> Document:
         document.problems.append(f"{file}: there is no such file; name one with --config")
         return document
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        document.problems.append(f"{file}: cannot be read: {why}")
+        document.problems.append(f"{file}: cannot be read: {_unreadable(error)}")
         return document
     try:
         document.data = _Builder(file, document, text).build()
-    except yaml.YAMLError as error:
-        document.problems.append(_malformed(file, error))
+    except (yaml.YAMLError, RecursionError) as error:
+        document.problems.append(_malformed(file, text, error))
     return document
 
 
-def _malformed(file: Path, error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    what = getattr(error, "problem", None) or "malformed"
-    # What the parser found is quoted by it only as single tokens, never as a value.
-    return f"{file}:{mark.line + 1 if mark else 1}: not readable as YAML: {what}"
+def _unreadable(error: OSError | UnicodeDecodeError) -> str:
+    if isinstance(error, OSError):
+        return f"{error.strerror}; allow it, or name another one"
+    return "it is not UTF-8 text; save it as that"
+
+
+def _malformed(file: Path, text: str, error: Exception) -> str:
+    number, what = 1, "it is nested too deeply, or has too many aliases"
+    if isinstance(error, yaml.MarkedYAMLError):
+        number = error.problem_mark.line + 1 if error.problem_mark else 1
+        what = _QUOTED.sub("", error.problem or "malformed")
+    elif isinstance(error, ReaderError):
+        number = text.encode()[: error.position].count(b"\n") + 1
+        what = error.reason
+    return f"{file}:{number}: not readable as YAML: {what}; correct it"
 
 
 class _Builder:
@@ -97,14 +118,17 @@ class _Builder:
         self._file = file
         self._document = document
         self._loader = _Loader(text)
-        self._nodes = 0
+        self._room = len(text) + _MOST_ALIASED
+        self._met: set[int] = set()
 
     def build(self) -> dict[str, Any]:
         """The mapping at the top; empty when the file is."""
         try:
             node = self._loader.get_single_node()
-            if node is None:
-                self._document.problems.append(f"{self._file}: is empty")
+            if node is None or not node.value:
+                self._document.problems.append(
+                    f"{self._file}:1: is empty; write `arize` and `policies` into it"
+                )
                 return {}
             if not isinstance(node, yaml.MappingNode):
                 self._document.problems.append(
@@ -116,9 +140,9 @@ class _Builder:
             self._loader.dispose()
 
     def _value(self, node: Any, where: Where) -> Any:
-        self._nodes += 1
-        if self._nodes > _MOST_NODES or len(where) > 32:  # noqa: PLR2004 - aliases can nest
-            raise yaml.YAMLError("too large")
+        self._room -= 1
+        if self._room < 0 or len(where) > _DEEPEST:
+            raise yaml.YAMLError
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, where)
         if isinstance(node, yaml.SequenceNode):
@@ -130,8 +154,11 @@ class _Builder:
         return self._value(node, where)
 
     def _mapping(self, node: Any, where: Where) -> dict[str, Any]:
-        self._complain_of_twins(node, where)
-        self._loader.flatten_mapping(node)
+        if id(node) not in self._met:
+            # An alias brings the same node again, with merged keys in it already.
+            self._met.add(id(node))
+            self._complain_of_twins(node, where)
+            self._loader.flatten_mapping(node)
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
             # Merged keys (<<) come first, so that those written here replace them.
@@ -147,7 +174,7 @@ class _Builder:
             if key in seen:
                 path = dotted((*where, key))
                 self._document.problems.append(
-                    f"{place}: {path}: given twice; the first is at {seen[key]}"
+                    f"{place}: {path}: given twice; keep one, the first is at {seen[key]}"
                 )
             seen.setdefault(key, place)
 
@@ -161,7 +188,7 @@ def _name(node: Any) -> str:
 
 def _scalar(node: Any) -> object:
     text: str = node.value
-    if node.style is not None:
+    if node.style:
         return text
     if text.lower() in _WORDS:
         return _WORDS[text.lower()]
@@ -173,7 +200,8 @@ def _scalar(node: Any) -> object:
 def _add(whole: Document, one: Document) -> None:
     """Policies add up over files; anything else may be said once, or twice alike."""
     whole.problems += one.problems
-    begun = len(whole.data.get("policies") or [])
+    before = whole.data.get("policies")
+    begun = len(before) if isinstance(before, list) else 0
     for where, place in one.lines.items():
         if where[0] == "policies" and len(where) > 1 and isinstance(where[1], int):
             whole.lines["policies", where[1] + begun, *where[2:]] = place
@@ -190,8 +218,11 @@ def _add(whole: Document, one: Document) -> None:
 
 
 def dotted(where: Where) -> str:
-    """``policies[0].rotate.grace_period``."""
+    """``policies[0].rotate.grace_period``, without names that might be a secret."""
     text = ""
     for part in where:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f"{'.' if text else ''}{part if _WORD.fullmatch(part) else '…'}"
     return text

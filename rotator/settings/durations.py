@@ -11,7 +11,9 @@ from pydantic import BeforeValidator
 
 #: durationpy also takes years and 30-day months, of which nobody can say how long they are, and
 #: signs; what is left are the units below.
-_WORDS = re.compile(r"(\d+(\.\d+)?(ms|[smhdw]))+")
+_WORDS = re.compile(r"([0-9]+(\.[0-9]+)?(ms|[smhdw]))+")
+#: Beyond it, dates in the future could not be written.
+_LONGEST = timedelta(days=36500)
 _HOW = "write a length of time like 90s, 1h30m, 7d or 2w"
 
 
@@ -31,8 +33,10 @@ def parse_duration(text: object) -> timedelta:
         raise ValueError(f"not a length of time; {_HOW}")
     try:
         length: timedelta = durationpy.from_str(compact)
-    except (durationpy.DurationError, OverflowError):
-        raise ValueError(f"too long; {_HOW}") from None
+    except durationpy.DurationError:
+        length = timedelta.max
+    if length > _LONGEST:
+        raise ValueError(f"must be at most 100 years; {_HOW}")
     if length <= timedelta(0):
         raise ValueError(f"must be longer than nothing; {_HOW}")
     return length

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from pydantic_settings import EnvSettingsSource, SettingsError
+from pydantic_settings import EnvSettingsSource
 
 from rotator.settings.schema import Root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pydantic.fields import FieldInfo
+    from pydantic_settings import BaseSettings
+
     from rotator.settings.documents import Document, Where
 
 PREFIX = "ROTATOR_"
-#: Variables of ours that are not settings.
-_OTHERS = "ROTATOR_TEST_"
+#: No settings: those of our tests, and what Kubernetes gives to pods beside a service `rotator`.
+_OTHERS = re.compile(r"ROTATOR_(TEST_.*|SERVICE_HOST|(SERVICE_)?PORT(_.*)?)")
+#: Sources of secrets: a variable replaces one, since two would be a mistake.
+_SOURCES = {"api_key", "token", "secret_id", "jwt"}
 #: What operators have set for Vault's own tools, and where it goes.
 _VAULT = {
     "VAULT_ADDR": "address",
@@ -33,48 +39,79 @@ class _Environment(EnvSettingsSource):
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._given = {name.lower(): text for name, text in environ.items()}
-        super().__init__(Root)
+        # Root is no BaseSettings: one reads os.environ whenever it is validated, and obeys keys in
+        # a file such as `_env_file`. This class asks it for its fields only.
+        settings = cast("type[BaseSettings]", Root)
+        super().__init__(
+            settings, case_sensitive=False, env_prefix=PREFIX, env_nested_delimiter="__"
+        )
 
     def _load_env_vars(self) -> Mapping[str, str | None]:
         return self._given
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """Read JSON; what is none stays text, of which validation says what it should be."""
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except (ValueError, RecursionError):
+            return value
+
+    def place(self, where: Where) -> str:
+        """The variable that said what is at ``where``, or something in it."""
+        names = [
+            (PREFIX + "__".join(map(str, where[: end + 1]))).lower() for end in range(len(where))
+        ]
+        told = [name for name in reversed(names) if name in self._given]
+        within = (name for name in self._given if name.startswith(f"{names[-1]}__"))
+        name = told[0] if told else next(within)
+        return f"environment variable {name.upper()}"
 
 
 def apply(document: Document, environ: Mapping[str, str]) -> None:
     """Lay the environment over and under what the files say."""
     document.problems += _strangers(environ)
-    try:
-        over = _Environment(environ)()
-    except SettingsError as error:
-        # Its cause quotes the value, which may be a secret; its own text has the field only.
-        document.problems.append(f"environment: {error}: write it as JSON")
-        over = {}
-    _merge(document.data, over, (), document)
+    variables = _Environment(environ)
+    _merge(document, document.data, variables(), (), variables)
     _vault_defaults(document, environ)
 
 
-def _merge(data: dict[str, Any], over: dict[str, Any], where: Where, document: Document) -> None:
+def _merge(
+    document: Document,
+    data: dict[str, Any],
+    over: dict[str, Any],
+    where: Where,
+    variables: _Environment,
+) -> None:
     for name, value in over.items():
         spot = (*where, name)
-        if isinstance(value, dict) and isinstance(data.get(name, {}), dict) and name != "api_key":
-            _merge(data.setdefault(name, {}), value, spot, document)
+        if isinstance(value, dict) and name not in _SOURCES:
+            if not isinstance(data.get(name), dict):
+                data[name] = {}
+                document.overrule(spot, variables.place(spot))
+            _merge(document, data[name], value, spot, variables)
         else:
             data[name] = value
-        variable = PREFIX + "__".join(str(part) for part in spot).upper()
-        document.lines.setdefault(spot, f"environment variable {variable}")
+            document.overrule(spot, variables.place(spot))
 
 
 def _strangers(environ: Mapping[str, str]) -> list[str]:
     """Variables that look like ours and set nothing."""
-    problems = []
-    for name in sorted(environ):
-        if not name.startswith(PREFIX) or name.startswith(_OTHERS):
-            continue
-        section = name.removeprefix(PREFIX).partition("__")[0].lower()
-        if section not in Root.model_fields:
-            near = get_close_matches(section, Root.model_fields, n=1)
-            hint = f"; did you mean {PREFIX}{near[0].upper()}…?" if near else ""
-            problems.append(f"environment variable {name}: sets nothing of rotator{hint}")
-    return problems
+    return [
+        f"environment variable {name}: sets nothing of rotator; unset it{_hint(name)}"
+        for name in sorted(environ)
+        if name.startswith(PREFIX)
+        and not _OTHERS.fullmatch(name)
+        and name.removeprefix(PREFIX).partition("__")[0].lower() not in Root.model_fields
+    ]
+
+
+def _hint(name: str) -> str:
+    words = name.removeprefix(PREFIX).lower().split("_")
+    near = get_close_matches(words[0], Root.model_fields, n=1)
+    if not near:
+        return ""
+    rest = "_".join(words[1:]).strip("_")
+    return f", or did you mean {PREFIX}{near[0].upper()}{'__' + rest.upper() if rest else ''}?"
 
 
 def _vault_defaults(document: Document, environ: Mapping[str, str]) -> None:
@@ -83,6 +120,7 @@ def _vault_defaults(document: Document, environ: Mapping[str, str]) -> None:
         if "files" in data or not environ.get("VAULT_ADDR"):
             return
         data["vault"] = {}
+        document.lines["vault",] = "environment variable VAULT_ADDR"
     vault = data["vault"] if data["vault"] is not None else {}
     if not isinstance(vault, dict):
         return

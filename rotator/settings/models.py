@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from rotator.keys import Bindings, KeyType, LegacyBindings, OrgBinding, Role, SpaceBinding
 from rotator.model import Choice, Limits, Policy, Selector, Target
-from rotator.settings.schema import RoleById
 
 if TYPE_CHECKING:
     from rotator.keys import AnyBindings
@@ -69,7 +68,5 @@ def _bindings(written: schema.KeyBindings) -> AnyBindings:
     )
 
 
-def _role(written: str | RoleById | None) -> Role | None:
-    if written is None:
-        return None
-    return Role(id=written.id) if isinstance(written, RoleById) else Role(name=written)
+def _role(written: schema.Role | None) -> Role | None:
+    return Role(written.name, written.id) if written else None

@@ -10,30 +10,49 @@ from urllib.parse import urlsplit
 
 from rotator import words
 from rotator.settings.schema import FACTS, REGIONS
+from rotator.settings.sources import fault_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from rotator.settings.documents import Where
-    from rotator.settings.schema import Arize, Policy, Root, Run, Vault
+    from rotator.settings.parts import Parts
+    from rotator.settings.schema import Arize, Delivery, Policy, Run, Vault
 
 Complaint = tuple["Where", str]
 #: Bound of Arize on ``grace_period_seconds``.
 _MOST_GRACE = timedelta(hours=24)
 
 
-def of_services(root: Root) -> Iterator[Complaint]:
-    """Mistakes outside the policies."""
-    yield from _of_arize(root.arize)
-    if root.vault is not None:
-        yield from _of_vault(root.vault)
-    if root.vault is not None and root.files is not None:
+def every(parts: Parts, environ: Mapping[str, str]) -> Iterator[Complaint]:
+    """Mistakes in what is well-formed."""
+    yield from _of_services(parts)
+    yield from _of_secrets(parts, environ)
+    for at, policy in parts.policies.items():
+        yield from _of_policy(policy, at, parts.run)
+    yield from _between(parts.policies, parts.vault)
+
+
+def _of_services(parts: Parts) -> Iterator[Complaint]:
+    if parts.arize is not None:
+        yield from _of_arize(parts.arize)
+    if parts.vault is not None:
+        yield from _of_vault(parts.vault)
+    if parts.vault is not None and parts.files is not None:
         yield ("files",), "there is `vault` as well; keys live in one of them, keep one"
-    yield from _of_run(root)
+    if parts.run is not None:
+        yield from _of_run(parts.run, [one.timeout for one in (parts.arize, parts.vault) if one])
 
 
-def of_policy(policy: Policy, at: int, run: Run) -> Iterator[Complaint]:
-    """Mistakes within one policy."""
+def _of_secrets(parts: Parts, environ: Mapping[str, str]) -> Iterator[Complaint]:
+    for where, source in parts.sources():
+        if source.vault is not None and where[0] == "vault":
+            yield where, "lies in Vault, behind this login; use {env: NAME} or {file: PATH}"
+        if fault := fault_of(source, environ):
+            yield where, fault
+
+
+def _of_policy(policy: Policy, at: int, run: Run | None) -> Iterator[Complaint]:
     where: Where = ("policies", at)
     rotate = policy.rotate
     if rotate.before_expiry is None and rotate.max_age is None:
@@ -45,35 +64,47 @@ def of_policy(policy: Policy, at: int, run: Run) -> Iterator[Complaint]:
         yield from _of_metadata(delivery.metadata, delivery.field, (*where, "deliver", place))
 
 
-def between(policies: dict[int, Policy], vault: Vault | None) -> Iterator[Complaint]:
-    """Mistakes that policies make together; ``policies`` by their place in the list."""
+def _between(policies: Mapping[int, Policy], vault: Vault | None) -> Iterator[Complaint]:
     owners: dict[tuple[object, ...], str] = {}
     mount = vault.mount if vault else None
     for at, policy in policies.items():
-        for claim, where, what in _claims(policy, at, mount):
+        for claim, where, what, remedy in _claims(policy, at, mount):
             if claim in owners:
-                yield where, f"{what} {owners[claim]!r} already"
+                yield where, f"{what} {owners[claim]!r} already; {remedy}"
             owners.setdefault(claim, policy.name)
         yield from _of_journal(policy, at, vault)
 
 
 def _claims(
     policy: Policy, at: int, mount: str | None
-) -> Iterator[tuple[tuple[object, ...], Where, str]]:
+) -> Iterator[tuple[tuple[object, ...], Where, str, str]]:
+    """What a policy wants for itself: (what it is, where it is said, words, remedy)."""
     where: Where = ("policies", at)
     key = policy.key
-    yield ("name", policy.name), (*where, "name"), "a policy is named"
+    yield ("name", policy.name), (*where, "name"), "a policy is named", "choose another name"
     chosen = ("id", key.id) if key.id else ("named", key.name, key.space_id, key.type)
-    yield chosen, (*where, "key"), "this key is rotated by policy"
+    yield (
+        chosen,
+        (*where, "key"),
+        "this key is rotated by policy",
+        "let one policy deliver it to both",
+    )
     for place, delivery in enumerate(policy.deliver):
-        spot = (delivery.mount or mount, delivery.path)
-        names = (delivery.field, *delivery.metadata.values())
-        for name in dict.fromkeys(names):
+        for name, spot in _fields_of(delivery).items():
             yield (
-                ("field", *spot, name),
-                (*where, "deliver", place),
-                f"`{name}` of this path is written by policy",
+                ("field", delivery.mount or mount, delivery.path, name),
+                (*where, "deliver", place, *spot),
+                "this field of this path is written by policy",
+                "choose another field",
             )
+
+
+def _fields_of(delivery: Delivery) -> dict[str, Where]:
+    """The fields that a delivery writes, with where that is said."""
+    siblings: dict[str, Where] = {
+        name: ("metadata", fact) for fact, name in delivery.metadata.items()
+    }
+    return {**siblings, delivery.field: ("field",)}
 
 
 def _of_arize(arize: Arize) -> Iterator[Complaint]:
@@ -81,7 +112,7 @@ def _of_arize(arize: Arize) -> Iterator[Complaint]:
         yield ("arize", "region"), "there is `base_url` as well; keep one of them"
     if arize.region is not None and arize.region not in REGIONS:
         near = get_close_matches(arize.region, REGIONS, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(REGIONS)}"
+        hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(REGIONS)}"
         yield ("arize", "region"), f"is not a region of Arize; {hint}"
     if arize.base_url is not None and (fault := _fault_of_url(arize.base_url)):
         yield ("arize", "base_url"), fault
@@ -118,20 +149,19 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def _of_run(root: Root) -> Iterator[Complaint]:
-    slowest = max(root.arize.timeout, root.vault.timeout if root.vault else timedelta(0))
-    if root.run.lease < 3 * slowest:
-        yield (
-            ("run", "lease"),
-            f"must be at least three times the longest timeout ({words.length(slowest)})",
-        )
+def _of_run(run: Run, timeouts: list[timedelta]) -> Iterator[Complaint]:
+    slowest = max(timeouts, default=timedelta(0))
+    if run.lease < 3 * slowest:
+        text = f"must be at least three times the longest timeout ({words.length(slowest)})"
+        yield ("run", "lease"), f"{text}; lengthen it, or shorten the timeout"
 
 
-def _of_grace(policy: Policy, where: Where, run: Run) -> Iterator[Complaint]:
-    grace, budget = policy.rotate.grace_period, words.length(run.retry_budget)
+def _of_grace(policy: Policy, where: Where, run: Run | None) -> Iterator[Complaint]:
+    grace = policy.rotate.grace_period
     if grace > _MOST_GRACE:
         yield where, "Arize takes at most 24h for a refresh; shorten it, or use strategy: reissue"
-    elif grace < run.retry_budget:
+    elif run is not None and grace < run.retry_budget:
+        budget = words.length(run.retry_budget)
         text = f"is shorter than run.retry_budget ({budget}), which a delivery may take"
         yield where, f"{text}; lengthen it, or use strategy: reissue"
 
@@ -155,22 +185,21 @@ def _of_metadata(metadata: dict[str, str], field: str, where: Where) -> Iterator
     for fact, name in metadata.items():
         if fact not in FACTS:
             near = get_close_matches(fact, FACTS, n=1)
-            hint = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(FACTS)}"
+            hint = f"did you mean `{near[0]}`?" if near else f"use one of {', '.join(FACTS)}"
             yield (*where, "metadata", fact), f"unknown fact; {hint}"
         if name == field:
-            yield (*where, "metadata", fact), f"would overwrite the key in `{field}`"
+            yield (*where, "metadata", fact), "would overwrite the key itself; choose another field"
     if len(set(metadata.values())) < len(metadata):
-        yield (*where, "metadata"), "two facts are written to one field"
+        yield (*where, "metadata"), "two facts are written to one field; choose another for one"
 
 
 def _of_journal(policy: Policy, at: int, vault: Vault | None) -> Iterator[Complaint]:
     if vault is None:
         return
-    prefix = vault.journal.strip("/")
     for place, delivery in enumerate(policy.deliver):
-        inside = f"{delivery.path}/".startswith(f"{prefix}/")
+        inside = f"{delivery.path}/".startswith(f"{vault.journal}/")
         if inside and (delivery.mount or vault.mount) == vault.mount:
             yield (
                 ("policies", at, "deliver", place, "path"),
-                f"lies in the journal ({prefix}/); deliver elsewhere, or rename vault.journal",
+                "lies in the journal; deliver elsewhere, or rename vault.journal",
             )

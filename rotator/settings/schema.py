@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from rotator.settings.durations import Duration
 
@@ -27,18 +27,58 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
+def _kv_path(path: str) -> str:
+    """A path as Vault sees it. One that climbs, or has odd parts, is a mistake."""
+    parts = path.strip("/").split("/")
+    if any(part in {"", ".", ".."} for part in parts) or any(ord(c) < 33 for c in path):  # noqa: PLR2004 - space
+        raise ValueError("not a path in the store; write it like apps/ci/arize")
+    return "/".join(parts)
+
+
+def _filled(given: tuple[Any, ...]) -> tuple[Any, ...]:
+    # Field(min_length=1) also complains of a list whose one item is wrong.
+    if not given:
+        raise ValueError("must not be empty; write at least one")
+    return given
+
+
+def _as_list(given: object) -> object:
+    return [given] if isinstance(given, dict) else given
+
+
+def _variable(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise ValueError("is not the name of a variable; write one like ARIZE_API_KEY")
+    return name
+
+
+def _policy_name(name: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?", name):
+        raise ValueError(
+            "use lower-case letters, digits, dots, dashes and underscores, at most 63 of them, with"
+            " a letter or a digit first and last"
+        )
+    if re.match(r"ak-[a-z0-9]{16}", name):
+        raise ValueError("looks like a raw key; name the policy after what the key is for")
+    return name
+
+
+KvPath = Annotated[str, AfterValidator(_kv_path)]
+Filled = AfterValidator(_filled)
+
+
 class VaultPlace(Section):
     """A field of a KV secret."""
 
-    path: str = Field(min_length=1)
+    path: KvPath
     field: str = Field(min_length=1)
-    mount: str | None = None
+    mount: KvPath | None = None
 
 
 class SecretSource(Section):
     """Where a secret is read from, each time it is needed. Exactly one of its fields."""
 
-    env: str | None = Field(default=None, min_length=1)
+    env: Annotated[str, AfterValidator(_variable)] | None = None
     file: Path | None = None
     vault: VaultPlace | None = None
 
@@ -54,7 +94,7 @@ class SecretSource(Section):
         if len(known) > 1:
             raise ValueError(f"{' and '.join(known)} are two sources for one secret; keep one")
         if not known and not set(given) - {"env", "file", "vault"}:
-            raise ValueError("names no source; use {env: NAME} or {file: PATH}")
+            raise ValueError("names no source; write {env: NAME} or {file: PATH}")
         return given
 
 
@@ -112,9 +152,9 @@ class Vault(Section):
     skip_verify: bool = False
     proxy: str | None = Field(default=None, repr=False)
     timeout: Duration = timedelta(seconds=10)
-    mount: str = "secret"
+    mount: KvPath = "secret"
     auth: Annotated[Token | AppRole | Kubernetes, Field(discriminator="method")]
-    journal: str = "rotator"
+    journal: KvPath = "rotator"
 
 
 class Files(Section):
@@ -141,25 +181,41 @@ class Log(Section):
     format: Format = "auto"
 
 
-class RoleById(Section):
-    """A custom role."""
+class Role(Section):
+    """A role: a predefined one by its name, or a custom one as ``{id: …}``."""
 
-    id: str
+    name: str | None = Field(default=None, min_length=1)
+    id: str | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_a_name(cls, given: Any) -> Any:
+        if isinstance(given, dict):
+            return given
+        if isinstance(given, str):
+            return {"name": given}
+        raise ValueError("must be the name of a role, or {id: …} of a custom one")
+
+    @model_validator(mode="after")
+    def _is_one_of_two(self) -> Role:
+        if (self.id is None) == (self.name is None):
+            raise ValueError("needs either the name of a role, or {id: …} of a custom one")
+        return self
 
 
 class SpaceRoles(Section):
     """A service key's role in a space."""
 
     space_id: str
-    role: str | RoleById | None = None
+    role: Role | None = None
 
 
 class OrgRoles(Section):
     """A service key's role in an organisation and its spaces."""
 
     org_id: str
-    role: str | RoleById | None = None
-    spaces: tuple[SpaceRoles, ...] = Field(min_length=1)
+    role: Role | None = None
+    spaces: Annotated[tuple[SpaceRoles, ...], Filled]
 
 
 class LegacyRoles(Section):
@@ -173,15 +229,17 @@ class LegacyRoles(Section):
 class KeyBindings(Section):
     """A service key's privileges: ``organizations`` today, ``space_id`` and ``roles`` before."""
 
-    organizations: tuple[OrgRoles, ...] | None = Field(default=None, min_length=1)
-    account_role: str | RoleById | None = None
+    organizations: Annotated[tuple[OrgRoles, ...], Filled] | None = None
+    account_role: Role | None = None
     space_id: str | None = None
     roles: LegacyRoles | None = None
 
     @model_validator(mode="after")
     def _is_one_of_two(self) -> KeyBindings:
         if (self.organizations is None) == (self.space_id is None):
-            raise ValueError("needs either `organizations`, or `space_id` and `roles`")
+            raise ValueError(
+                "needs `organizations`, or `space_id` and `roles`; write one of the two"
+            )
         if self.organizations is not None and self.roles is not None:
             raise ValueError("`roles` goes with `space_id`; in `organizations` each has a `role`")
         if self.space_id is not None and self.account_role is not None:
@@ -201,9 +259,11 @@ class KeyChoice(Section):
     @model_validator(mode="after")
     def _is_one_of_two(self) -> KeyChoice:
         if (self.id is None) == (self.name is None):
-            raise ValueError("needs either `id` or `name`")
+            raise ValueError("needs either `id` or `name`; write one of them")
         if self.type == "user" and (self.space_id or self.bindings):
-            raise ValueError("a user key has neither `space_id` nor `bindings`")
+            raise ValueError(
+                "a user key has neither `space_id` nor `bindings`; remove them, or write service"
+            )
         return self
 
 
@@ -218,17 +278,6 @@ class Rotate(Section):
     min_interval: Duration = timedelta(hours=1)
 
 
-def _kv_path(path: str) -> str:
-    """A path as Vault sees it. One that climbs, or has odd parts, is a mistake."""
-    parts = path.strip("/").split("/")
-    if any(part in {"", ".", ".."} for part in parts) or any(ord(c) < 33 for c in path):  # noqa: PLR2004 - space
-        raise ValueError("not a path in the store; write it like apps/ci/arize")
-    return "/".join(parts)
-
-
-KvPath = Annotated[str, AfterValidator(_kv_path)]
-
-
 class Delivery(Section):
     """Where the key goes."""
 
@@ -238,33 +287,21 @@ class Delivery(Section):
     metadata: dict[str, str] = {}
 
 
-def _as_list(given: object) -> object:
-    return [given] if isinstance(given, dict) else given
-
-
 class Policy(Section):
     """One key to look after."""
 
-    name: str = Field(pattern=r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$")
+    name: Annotated[str, AfterValidator(_policy_name)]
     key: KeyChoice
     rotate: Rotate
-    deliver: Annotated[tuple[Delivery, ...], BeforeValidator(_as_list), Field(min_length=1)]
+    deliver: Annotated[tuple[Delivery, ...], BeforeValidator(_as_list), Filled]
 
 
-class Root(BaseSettings):
+class Root(Section):
     """The whole configuration."""
-
-    model_config = SettingsConfigDict(
-        frozen=True,
-        extra="forbid",
-        hide_input_in_errors=True,
-        env_prefix="ROTATOR_",
-        env_nested_delimiter="__",
-    )
 
     arize: Arize
     vault: Vault | None = None
     files: Files | None = None
     run: Run = Run()
     log: Log = Log()
-    policies: tuple[Policy, ...] = Field(min_length=1)
+    policies: Annotated[tuple[Policy, ...], Filled]

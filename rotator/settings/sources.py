@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from rotator.settings.schema import SecretSource
 
 _MOST = 64 * 1024
+_CAPITALS = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 
 
 def read_secret(source: SecretSource, environ: Mapping[str, str]) -> Secret:
@@ -27,12 +29,12 @@ def read_secret(source: SecretSource, environ: Mapping[str, str]) -> Secret:
     if fault is not None:
         raise Unauthenticated(fault)
     if source.env is not None:
-        return Secret(environ[source.env])
+        return Secret(environ[source.env].strip())
     if source.file is None:
         raise Unauthenticated("this secret lies in Vault, and cannot be read without it")
     try:
         return Secret(_content(source.file))
-    except (OSError, UnicodeDecodeError):
+    except (OSError, ValueError):
         raise Unauthenticated(f"the secret file {source.file} cannot be read") from None
 
 
@@ -44,25 +46,39 @@ def fault_of(source: SecretSource, environ: Mapping[str, str]) -> str | None:
 
 
 def _fault_of_variable(name: str, environ: Mapping[str, str]) -> str | None:
+    # Only what looks like a name is repeated: somebody may have written the secret itself.
+    what = f"the variable {name}" if _CAPITALS.fullmatch(name) else "this variable"
     if name not in environ:
-        return f"the variable {name} is not set; export it"
-    return None if environ[name].strip() else f"the variable {name} is empty; set it"
+        return f"{what} is not set; export it"
+    return _fault_of_text(environ[name], what)
 
 
 def _fault_of_file(file: Path) -> str | None:
+    shown = str(file)
+    what = f"the file {shown}" if "/" in shown and shown.isprintable() else "this file"
     try:
-        if file.is_dir():
-            return f"{file} is a directory; name the file in it"
-        if file.stat().st_size > _MOST:
-            return f"{file} is too large for a secret; name the right file"
-        content = _content(file)
+        status = file.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return f"{what} is not a plain file; name the one that holds the secret"
+        if status.st_size > _MOST:
+            return f"{what} is too large for a secret; name the right one"
+        return _fault_of_text(_content(file), what)
     except FileNotFoundError:
-        return f"there is no file {file}; create it, or mount it"
-    except UnicodeDecodeError:
-        return f"{file} is not text; name the right file"
+        return f"{what} does not exist; create it, or mount it"
     except OSError as error:
-        return f"{file} cannot be read: {error.strerror}; allow it, or run as its owner"
-    return None if content else f"the file {file} is empty; write the secret into it"
+        return f"{what} cannot be read: {error.strerror}; allow it, or run as its owner"
+    except ValueError:
+        # Of the path, or of the content.
+        return f"{what} is not text; name the right one"
+
+
+def _fault_of_text(text: str, what: str) -> str | None:
+    secret = text.strip()
+    if not secret:
+        return f"{what} is empty; put the secret into it"
+    if not (secret.isascii() and secret.isprintable()):
+        return f"{what} holds more than a secret; put that alone into it, on one line"
+    return None
 
 
 def exposure_of(source: SecretSource) -> str | None:
@@ -71,7 +87,7 @@ def exposure_of(source: SecretSource) -> str | None:
         return None
     try:
         mode = source.file.stat().st_mode
-    except OSError:
+    except (OSError, ValueError):
         return None
     if not mode & (stat.S_IROTH | stat.S_IWOTH):
         return None
@@ -79,4 +95,4 @@ def exposure_of(source: SecretSource) -> str | None:
 
 
 def _content(file: Path) -> str:
-    return file.read_text(encoding="utf-8").strip("\r\n")
+    return file.read_text(encoding="utf-8").strip()

@@ -1,0 +1,72 @@
+"""The sections of a configuration: all of them, or those that are well-formed.
+
+Mistakes of form in one section thus do not hide mistakes of another kind in the others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from rotator.settings import schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from rotator.settings.documents import Where
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """``policies`` by their place in the list. A section is None when absent or malformed."""
+
+    arize: schema.Arize | None
+    vault: schema.Vault | None
+    files: schema.Files | None
+    run: schema.Run | None
+    policies: Mapping[int, schema.Policy]
+
+    def sources(self) -> Iterator[tuple[Where, schema.SecretSource]]:
+        """Where secrets are read from."""
+        if self.arize is not None:
+            yield ("arize", "api_key"), self.arize.api_key
+        match self.vault.auth if self.vault else None:
+            case schema.Token(token=token):
+                yield ("vault", "auth", "token"), token
+            case schema.AppRole(secret_id=secret_id):
+                yield ("vault", "auth", "secret_id"), secret_id
+            case schema.Kubernetes(jwt=jwt):
+                yield ("vault", "auth", "jwt"), jwt
+
+
+def whole(root: schema.Root) -> Parts:
+    """All of a configuration."""
+    return Parts(root.arize, root.vault, root.files, root.run, dict(enumerate(root.policies)))
+
+
+def sound(data: Mapping[str, Any]) -> Parts:
+    """What is well-formed in a configuration that has mistakes."""
+    listed = data.get("policies")
+    policies = {
+        at: policy
+        for at, one in enumerate(listed if isinstance(listed, list) else [])
+        if (policy := _sound(schema.Policy, one))
+    }
+    return Parts(
+        _sound(schema.Arize, data.get("arize")),
+        _sound(schema.Vault, data.get("vault")),
+        _sound(schema.Files, data.get("files")),
+        _sound(schema.Run, data.get("run", {})),
+        policies,
+    )
+
+
+def _sound(model: type[_Model], data: object) -> _Model | None:
+    try:
+        return model.model_validate(data)
+    except ValidationError:
+        return None
