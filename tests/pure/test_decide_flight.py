@@ -1,0 +1,240 @@
+"""With a rotation in flight: what became of its key, and what follows from that."""
+
+from dataclasses import replace
+
+import pytest
+from pure_builders import (
+    DAY,
+    HOUR,
+    MINUTE,
+    NOW,
+    SECOND,
+    TARGETS,
+    TICK,
+    endless,
+    in_flight,
+    key,
+    mint,
+    new,
+    policy,
+    rotation,
+    secret,
+    service,
+    shown,
+    snapshot,
+)
+
+from rotator.decide import decide
+from rotator.journal import Journal
+from rotator.model import (
+    Choice,
+    Deliver,
+    Limits,
+    Mint,
+    Plan,
+    Promote,
+    Reason,
+    Refuse,
+    Selector,
+    Wait,
+)
+
+
+def code(step):
+    return step.reason.code
+
+
+def look(*keys, mints=(), holding=("old",), demanded=False, rules=None, **changes):
+    journal = in_flight(*mints, **changes)
+    return decide(
+        snapshot(
+            *keys,
+            holding=holding,
+            journal=journal,
+            demanded=demanded,
+            policy=rules or policy(targets=TARGETS),
+        )
+    )
+
+
+# --- delivery_is_incomplete ---
+
+
+@pytest.mark.parametrize(
+    ("holding", "missing"),
+    [
+        (("new", "old"), "app/two#key"),
+        (("old", "new", None), "app/one#key, app/three#key"),
+        (("two", "new"), "app/one#key"),
+    ],
+)
+def test_targets_that_lack_the_new_key_get_it(holding, missing):
+    text = f"ak-new...new is in the store, but not yet at {missing}"
+
+    assert Deliver(Reason("delivery_is_incomplete", text), new(), secret("new")) == look(
+        key(), new(), holding=holding
+    )
+
+
+# --- delivery_is_unrecorded ---
+
+
+@pytest.mark.parametrize("holding", [("new",), ("new", "new")])
+def test_a_key_that_all_targets_have_is_proved_and_recorded(holding):
+    text = "ak-new...new is in the store and waits to be proved and recorded"
+
+    assert Promote(Reason("delivery_is_unrecorded", text), new(), secret("new")) == look(
+        key(), new(), holding=holding
+    )
+
+
+def test_a_refreshed_key_is_recorded_under_its_old_id():
+    refreshed = key(redacted=shown("new"))
+
+    assert refreshed == look(refreshed, holding=("new",)).key
+
+
+def test_a_delivery_is_recorded_whatever_else_is_the_matter():
+    mints = (mint(),) * 5
+    step = look(new(), holding=("new",), mints=mints, demanded=True)
+
+    assert "delivery_is_unrecorded" == code(step)
+
+
+# --- too_many_mints ---
+
+
+def test_a_rotation_that_keeps_losing_its_keys_asks_for_a_person():
+    until = NOW - MINUTE + HOUR
+
+    assert Refuse(
+        Reason("too_many_mints", "5 keys were minted in rotation r1 and none arrived"),
+        remedy="look at the errors of the store and the provider; tried again on its own at"
+        " 2026-11-23 09:30 UTC",
+        until=until,
+    ) == look(key(), new(), mints=(mint(),) * 5)
+
+
+def test_the_last_of_the_mints_tells_when_it_is_tried_again():
+    early, late = mint(at=NOW - 2 * HOUR), mint(at=NOW - HOUR + TICK)
+
+    assert NOW + TICK == look(key(), mints=(early,) * 5 + (late,)).until
+    assert "raw_key_was_lost" == code(
+        look(key(), new(created_at=NOW - HOUR), mints=(early,) * 5 + (mint(at=NOW - HOUR),))
+    )
+
+
+def test_fewer_mints_are_not_too_many():
+    assert "raw_key_was_lost" == code(look(key(), new(), mints=(mint(),) * 4))
+
+
+def test_how_many_is_a_limit():
+    s = snapshot(key(), new(), journal=in_flight(mint(), mint()), limits=Limits(mints=2))
+
+    assert "too_many_mints" == code(decide(s))
+    assert "raw_key_was_lost" == code(decide(replace(s, limits=Limits(mints=3))))
+
+
+# --- raw_key_was_lost ---
+
+LOST = Reason(
+    "raw_key_was_lost", "ak-new...new was minted for rotation r1 and never reached the store"
+)
+
+
+def test_a_lost_key_is_replaced_by_a_reissue_of_the_old_one():
+    old = key()
+
+    assert Mint(LOST, Plan("reissue", old, NOW + 90 * DAY, HOUR, 90 * DAY)) == look(old, new())
+
+
+def test_where_the_old_key_is_gone_the_lost_one_is_copied():
+    lost = new()
+
+    assert Mint(LOST, Plan("reissue", lost, NOW + 90 * DAY, HOUR, 90 * DAY)) == look(lost)
+
+
+def test_where_only_refreshes_are_wanted_the_lost_key_is_refreshed():
+    lost = new()
+    rules = policy(strategy=Choice.REFRESH)
+
+    assert Mint(LOST, Plan("refresh", lost, lost.expires_at, HOUR, 90 * DAY)) == look(
+        key(), lost, rules=rules
+    )
+
+
+def test_the_latest_mint_says_what_the_lost_key_was_to_be():
+    mints = mint(lifetime=DAY), mint(lifetime=30 * DAY)
+
+    assert 30 * DAY == look(key(), new(), mints=mints).plan.lifetime
+
+
+def test_the_newest_of_several_lost_keys_stands_for_them():
+    newest = new("two", created_at=NOW - MINUTE + SECOND)
+    rules = policy(strategy=Choice.REFRESH)
+
+    assert newest == look(key(), new(), newest, rules=rules).plan.source
+
+
+# --- mint_left_no_trace ---
+
+NO_TRACE = Reason("mint_left_no_trace", "rotation r1 was begun, and no new key came of it")
+
+
+def test_a_mint_that_left_no_trace_is_tried_again():
+    old = endless()
+
+    assert Mint(NO_TRACE, Plan("refresh", old, None, HOUR)) == look(old)
+
+
+@pytest.mark.parametrize(
+    ("ago", "waits"), [(20 * SECOND, False), (20 * SECOND - TICK, True), (SECOND, True)]
+)
+def test_a_listing_gets_time_to_show_what_happened(ago, waits):
+    step = look(key(), mints=(mint(at=NOW - HOUR), mint(at=NOW - ago)))
+
+    text = "the last mint was not answered; a listing will show whether it happened"
+    wait = Wait(Reason("mint_is_settling", text), NOW - ago + 20 * SECOND, soon=True)
+    assert waits == (wait == step)
+    assert waits or isinstance(step, Mint)
+
+
+def test_an_intent_before_its_first_mint_need_not_settle():
+    s = snapshot(key(), journal=Journal(rotation=rotation(mints=())))
+
+    assert NO_TRACE == decide(s).reason
+
+
+def test_a_mint_that_cannot_be_tried_again_is_refused():
+    rules = policy(strategy=Choice.REISSUE)
+
+    assert "bindings_unknown" == code(look(service(), rules=rules))
+
+
+def test_a_rotation_whose_key_is_gone_needs_a_person():
+    step = look(key("two"))
+
+    assert ("key_not_found", "the provider lists no active key id-old") == (
+        code(step),
+        step.reason.text,
+    )
+
+
+def test_a_rotation_goes_on_although_the_policy_names_another_key_by_now():
+    rules = policy(selector=Selector(id="id-two"))
+
+    assert "id-old" == look(key(), key("two", name="x"), rules=rules).plan.source.id
+
+
+# --- a human's namesake ---
+
+
+def test_a_namesake_that_a_person_made_is_neither_repaired_nor_recorded():
+    theirs = new("two", created_at=NOW - 2 * MINUTE)
+
+    assert NO_TRACE == look(key(), theirs).reason
+    assert "id-old" == look(key(), theirs).plan.source.id
+
+
+def test_a_namesake_from_before_is_not_ours_even_when_a_target_holds_it():
+    assert NO_TRACE == look(key(), new(), holding=("new",), siblings=("id-new",)).reason
