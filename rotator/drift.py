@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from rotator.model import Held, Snapshot, Step
 
 _SECOND = timedelta(seconds=1)
+#: How long a process may have been stopped in the middle of a mint, and wake up.
+_DOUBTED = timedelta(days=1)
+
+
+def doubted(s: Snapshot) -> tuple[Rotation, ...]:
+    """Finished rotations of which a mint may still come true, the latest first."""
+    return tuple(
+        one for one in s.journal.doubted if any(s.now - mint.at < _DOUBTED for mint in one.mints)
+    )
 
 
 def stray_key_appeared(s: Snapshot) -> Step | None:
@@ -43,7 +52,7 @@ def store_has_drifted(s: Snapshot) -> Step | None:
     if held is None:
         return None
     reason = _drift(s, key, held)
-    if not s.journal.doubted:
+    if not doubted(s):
         if s.policy.on_drift is OnDrift.ALARM:
             return Refuse(
                 reason,
@@ -81,7 +90,7 @@ def _strays(s: Snapshot) -> tuple[tuple[Rotation, Key], ...]:
     known |= {key.id for key in current_keys(s)}
     return tuple(
         (rotation, key)
-        for rotation in s.journal.doubted
+        for rotation in doubted(s)
         for key in s.keys
         if key.usable(s.now)
         and key.id not in {*known, rotation.key_id}
@@ -104,7 +113,7 @@ def _drifted(s: Snapshot, key: Key) -> Held | None:
     current = s.journal.current
     if current is not None and s.now < current.since + s.limits.settle:
         return None
-    if not key.redacted.head:
+    if not key.redacted.distinctive:
         return None
     return next(
         (

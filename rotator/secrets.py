@@ -112,9 +112,14 @@ class Redacted:
             return cls()
         return cls(parts[0][:_HEAD], parts[-1][-_TAIL:] if parts[-1] else "")
 
+    @property
+    def distinctive(self) -> bool:
+        """Whether enough is visible to tell one key from another."""
+        return len(self.head.removeprefix("ak-") + self.tail) >= _DISTINCTIVE
+
     def matches(self, secret: Secret | None) -> bool:
         """Whether ``secret`` may be the key shown. False whenever too little is visible to tell."""
-        if secret is None or len(self.head.removeprefix("ak-") + self.tail) < _DISTINCTIVE:
+        if secret is None or not self.distinctive:
             return False
         raw = secret.reveal()
         return raw.startswith(self.head) and raw.endswith(self.tail)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from rotator.drift import doubted
 from rotator.journal import Current, Lease, Mint, Record, Retiring, Rotation
 from rotator.keys import Key, KeyType
 from rotator.secrets import Redacted
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from rotator.keys import Minted
     from rotator.model import Held, Plan, Reason, Snapshot
     from rotator.secrets import Secret
-
-#: How long a process may have been stopped in the middle of a mint, and wake up.
-DOUBTED = timedelta(days=1)
 
 
 def locked(s: Snapshot) -> Journal:
@@ -69,14 +66,13 @@ def refused(s: Snapshot, key: Key | None) -> Journal:
     rotation = _in_flight(s)
     source = key or _as_it_was(rotation)
     record = _record(s, source, "failed", None, None)
-    doubted = _doubted(s, rotation)
     leaving = () if key is None else (_leaving(rotation, key, s.now),)
     return s.journal.changed(
         s.now,
         lease=None,
         rotation=None,
         retiring=_merged(s, leaving),
-        doubted=doubted,
+        doubted=_doubted(s, rotation),
         history=(record, *s.journal.history),
     )
 
@@ -223,8 +219,7 @@ def _merged(s: Snapshot, leaving: Iterable[Retiring]) -> tuple[Retiring, ...]:
 
 def _doubted(s: Snapshot, rotation: Rotation) -> tuple[Rotation, ...]:
     """Rotations of which a mint may still come true, the latest first."""
-    recent = [one for one in s.journal.doubted if s.now - one.started_at < DOUBTED]
-    return (rotation, *recent) if len(rotation.mints) > 1 else tuple(recent)
+    return (rotation, *doubted(s)) if len(rotation.mints) > 1 else doubted(s)
 
 
 def _record(

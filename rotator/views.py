@@ -112,7 +112,9 @@ def delivered_key(s: Snapshot) -> tuple[Key, Secret] | None:
     new = [
         key
         for key in s.keys
-        if key.usable(s.now) and is_new(rotation, key) and not _ends_with_its_grace(s, key)
+        if key.usable(s.now)
+        and is_new(rotation, key)
+        and not _ends_with_its_grace(s, rotation, key)
     ]
     for key in sorted(new, key=_age, reverse=True):
         for held in s.held:
@@ -124,15 +126,18 @@ def delivered_key(s: Snapshot) -> tuple[Key, Secret] | None:
     return None
 
 
-def _ends_with_its_grace(s: Snapshot, key: Key) -> bool:
-    """Whether a refresh in this rotation has replaced ``key``: its expiry shows it."""
-    if s.journal.rotation is None or key.expires_at is None:
-        return False
-    return any(
+def _ends_with_its_grace(s: Snapshot, rotation: Rotation, key: Key) -> bool:
+    """Whether a refresh in ``rotation`` has replaced ``key``: its expiry shows it.
+
+    Where ids are kept the same entry is the replacement, and has the expiry that was asked for.
+    """
+    expiry = key.expires_at
+    return expiry is not None and any(
         mint.strategy == "refresh"
         and mint.source_id == key.id
-        and key.expires_at <= mint.at + s.policy.grace + s.limits.lease
-        for mint in s.journal.rotation.mints
+        and expiry <= mint.at + s.policy.grace + s.limits.lease
+        and (mint.expires_at is None or expiry < mint.expires_at - SKEW)
+        for mint in rotation.mints
     )
 
 

@@ -10,6 +10,7 @@ from pure_builders import (
     MINUTE,
     NOW,
     SECOND,
+    TICK,
     endless,
     held,
     in_flight,
@@ -170,7 +171,7 @@ def test_a_mint_that_was_given_up_may_still_come_true():
 
 
 def test_a_doubt_lasts_a_day():
-    late, later = (rotation(started_at=NOW - DAY + add) for add in (0 * DAY, SECOND))
+    late, later = (rotation(mint(at=NOW - DAY + add)) for add in (0 * DAY, TICK))
     journal = in_flight(mint(), mint()).model_copy(update={"doubted": (later, late)})
     s = snapshot(key(), new(), journal=journal)
 

@@ -12,18 +12,21 @@ from pure_builders import (
     by_name,
     current,
     endless,
+    in_flight,
     key,
     lineage,
+    mint,
     new,
     policy,
     record,
     retiring,
+    shown,
     snapshot,
 )
 
 from rotator.journal import Journal
 from rotator.model import Reason
-from rotator.views import age_due, expiry_due, in_use
+from rotator.views import age_due, delivered_key, expiry_due, in_use
 
 AGED = {"policy": policy(max_age=30 * DAY)}
 
@@ -158,3 +161,65 @@ def test_each_key_that_may_be_meant_is_in_use():
 
     assert in_use(s, retiring("two"))
     assert in_use(s, retiring("old"))
+
+
+# --- a delivered key that was refreshed since ---
+
+
+def ended(expires, *, rules=None, **asked):
+    """Whether the key that the target holds counts as replaced by a refresh at NOW."""
+    last = mint(at=NOW, strategy="refresh", source_id="id-new", **asked)
+    s = snapshot(
+        key(),
+        new(expires_at=expires),
+        holding=("new",),
+        journal=in_flight(mint(), last),
+        policy=rules or policy(),
+    )
+    return delivered_key(s) is None
+
+
+@pytest.mark.parametrize(
+    ("left", "expected"),
+    [
+        (SECOND, True),
+        (HOUR + 30 * SECOND, True),
+        (HOUR + 30 * SECOND + TICK, False),
+        (None, False),
+    ],
+)
+def test_a_key_that_was_refreshed_in_this_rotation_has_only_its_grace_left(left, expected):
+    expires = left and NOW + left
+
+    assert expected == ended(expires)
+    assert expected == ended(expires, expires_at=None)
+
+
+def test_what_has_the_expiry_that_was_asked_for_is_the_replacement():
+    asked = {"expires_at": NOW + HOUR}
+
+    assert not ended(NOW + HOUR, **asked)
+    assert not ended(NOW + HOUR - 5 * SECOND, **asked)
+    assert ended(NOW + HOUR - 5 * SECOND - TICK, **asked)
+
+
+def test_another_key_that_was_refreshed_says_nothing_of_this_one():
+    two = mint(at=NOW, strategy="refresh", source_id="id-two")
+    reissue = mint(at=NOW, source_id="id-new")
+    s = snapshot(
+        new(expires_at=NOW + MINUTE), holding=("new",), journal=in_flight(mint(), two, reissue)
+    )
+
+    assert delivered_key(s) is not None
+
+
+def test_a_short_lived_key_that_was_refreshed_under_its_id_is_delivered_once():
+    end = NOW + 50 * MINUTE
+    refreshed = key(redacted=shown("new"), expires_at=end)
+    s = snapshot(
+        refreshed,
+        holding=("new",),
+        journal=in_flight(mint(at=NOW, strategy="refresh", expires_at=end)),
+    )
+
+    assert delivered_key(s) is not None

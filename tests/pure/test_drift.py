@@ -1,0 +1,296 @@
+"""Store and provider disagree with nothing in flight: whose doing it was, and what follows."""
+
+from dataclasses import replace
+
+import pytest
+from pure_builders import (
+    DAY,
+    HOUR,
+    ME,
+    MINUTE,
+    NOW,
+    OTHER,
+    SECOND,
+    TICK,
+    by_name,
+    current,
+    endless,
+    in_flight,
+    key,
+    lease,
+    lineage,
+    mint,
+    new,
+    policy,
+    record,
+    retiring,
+    rotation,
+    secret,
+    service,
+    shown,
+    snapshot,
+    unseen,
+)
+
+from rotator.decide import decide
+from rotator.drift import doubted
+from rotator.journal import Journal, Retiring
+from rotator.keys import KeyStatus
+from rotator.model import Choice, Locked, Mint, OnDrift, Plan, Reason, Refuse, Retire, Wait
+from rotator.secrets import Redacted
+
+ROTATE = policy(on_drift=OnDrift.ROTATE)
+DOUBT = Journal(doubted=(rotation(mint(), mint()),))
+UNKNOWN = Reason(
+    "store_holds_unknown_key",
+    "app/one#key holds a key that the provider does not list, and not ak-old...old",
+)
+
+
+def code(step):
+    return step.reason.code
+
+
+# --- store_has_drifted: what it sees ---
+
+
+def test_a_store_that_holds_what_nobody_knows_needs_a_person():
+    assert Refuse(
+        UNKNOWN,
+        remedy="put the right key back, or run `rotator run --rotate ci-key`;"
+        " `rotate.on_drift: rotate` does so by itself",
+    ) == decide(snapshot(key(), holding=("two",)))
+
+
+def test_a_store_that_holds_another_working_key_is_told_which():
+    step = decide(snapshot(key(), key("two", name="x"), holding=("old", "two")))
+
+    assert (
+        Reason(
+            "store_holds_another_key",
+            "app/two#key holds ak-two...two, a working key, and not ak-old...old",
+        )
+        == step.reason
+    )
+
+
+@pytest.mark.parametrize("dead", [{"status": KeyStatus.REVOKED}, {"expires_at": NOW}])
+def test_another_key_that_does_not_work_is_as_good_as_unknown(dead):
+    assert UNKNOWN == decide(snapshot(key(), key("two", **dead), holding=("two",))).reason
+
+
+def test_a_key_that_somebody_refreshed_by_hand_is_told_as_such():
+    refreshed = key(redacted=shown("two"))
+    step = decide(snapshot(refreshed, journal=lineage()))
+
+    assert (
+        Reason(
+            "key_was_refreshed_elsewhere",
+            "id-old was refreshed elsewhere, and app/one#key holds its former secret",
+        )
+        == step.reason
+    )
+
+
+def test_without_a_lineage_of_this_key_nobody_knows_what_it_looked_like():
+    refreshed = key(redacted=shown("two"))
+
+    assert "store_holds_unknown_key" == code(decide(snapshot(refreshed)))
+    assert "store_holds_unknown_key" == code(
+        decide(snapshot(refreshed, journal=lineage("new", selector="x")))
+    )
+    assert "store_holds_unknown_key" == code(
+        decide(snapshot(key(), holding=("two",), journal=lineage()))
+    )
+
+
+@pytest.mark.parametrize("holding", [("old",), ("old", "old"), (None,), (None, "old"), ()])
+def test_a_store_that_holds_the_key_or_nothing_has_not_drifted(holding):
+    assert isinstance(decide(snapshot(key(), holding=holding)), Wait)
+
+
+@pytest.mark.parametrize("look", [unseen(), Redacted("ak-", "old"), Redacted("", "old")])
+def test_what_cannot_be_told_apart_has_not_drifted(look):
+    assert isinstance(decide(snapshot(key(redacted=look), holding=("two",))), Wait)
+
+
+def test_a_tail_alone_can_be_told_apart():
+    look = Redacted("", "0old")
+
+    assert isinstance(decide(snapshot(key(redacted=look))), Wait)
+    assert isinstance(decide(snapshot(key(redacted=look), holding=("two",))), Refuse)
+
+
+@pytest.mark.parametrize(("ago", "kind"), [(20 * SECOND, Refuse), (20 * SECOND - TICK, Wait)])
+def test_just_after_a_rotation_a_listing_may_be_late(ago, kind):
+    journal = lineage(current=current(since=NOW - ago))
+
+    assert isinstance(decide(snapshot(key(), holding=("two",), journal=journal)), kind)
+
+
+def test_a_rotation_that_is_due_comes_first():
+    soon = key(expires_at=NOW + DAY)
+
+    assert "key_near_expiry" == code(decide(snapshot(soon, holding=("two",))))
+
+
+def test_no_key_leaves_while_the_store_has_drifted():
+    journal = Journal(retiring=(retiring(),))
+
+    assert isinstance(decide(snapshot(key(), holding=("two",), journal=journal)), Refuse)
+
+
+# --- store_has_drifted: what follows ---
+
+
+def test_a_policy_can_want_it_repaired():
+    old = key()
+
+    assert Mint(UNKNOWN, Plan("refresh", old, old.expires_at, HOUR, 90 * DAY)) == decide(
+        snapshot(old, holding=("two",), policy=ROTATE)
+    )
+
+
+def test_a_repair_that_cannot_be_done_is_refused():
+    rules = replace(ROTATE, strategy=Choice.REISSUE)
+
+    assert "bindings_unknown" == code(decide(snapshot(service(), holding=("two",), policy=rules)))
+
+
+def test_two_who_repair_against_each_other_do_so_once_an_interval():
+    late, early = (
+        Journal(history=(record(finished_at=NOW - HOUR + add),)) for add in (TICK * 0, TICK)
+    )
+    s = snapshot(key(), holding=("two",), policy=ROTATE)
+
+    assert isinstance(decide(replace(s, journal=late)), Mint)
+    assert Wait(UNKNOWN, NOW + TICK) == decide(replace(s, journal=early))
+
+
+@pytest.mark.parametrize("rules", [policy(), ROTATE])
+def test_what_our_own_late_request_may_have_done_is_repaired_at_once(rules):
+    journal = DOUBT.model_copy(update={"history": (record(finished_at=NOW),)})
+
+    assert isinstance(
+        decide(snapshot(key(), holding=("two",), journal=journal, policy=rules)), Mint
+    )
+
+
+def test_an_old_doubt_is_none():
+    late, later = (
+        rotation(mint(at=NOW - 9 * DAY), mint(at=NOW - DAY + add)) for add in (TICK * 0, TICK)
+    )
+    s = snapshot(key(), holding=("two",), journal=Journal(doubted=(late,)))
+
+    assert isinstance(decide(s), Refuse)
+    assert (later,) == doubted(snapshot(journal=Journal(doubted=(later, late))))
+
+
+def test_another_who_holds_the_lease_is_left_to_it():
+    journal = Journal(lease=lease(OTHER))
+
+    assert isinstance(
+        decide(snapshot(key(), holding=("two",), journal=journal, policy=ROTATE)), Locked
+    )
+
+
+# --- stray_key_appeared ---
+
+
+def strays(*keys, holding=("old",), mints=(), **changes):
+    tries = mints or (mint(), mint(at=NOW - HOUR))
+    journal = Journal(doubted=(rotation(*tries),)).model_copy(update=changes)
+    return decide(snapshot(key(), *keys, holding=holding, journal=journal))
+
+
+def is_stray(*keys, **changes):
+    return isinstance(strays(*keys, **changes), Retire)
+
+
+def test_a_key_that_came_of_a_request_we_had_given_up_leaves():
+    entry = Retiring(key_id="id-new", redacted="ak-new...new", at=NOW, rotation="r1")
+    text = "ak-new...new came of a request that rotation r1 had given up"
+
+    assert Retire(Reason("stray_key_appeared", text), entry) == strays(new())
+
+
+@pytest.mark.parametrize(
+    ("created", "expires", "expected"),
+    [
+        (-5 * SECOND, TICK * 0, True),
+        (-5 * SECOND - TICK, TICK * 0, False),
+        (HOUR, TICK * 0, True),
+        (HOUR, SECOND - TICK, True),
+        (HOUR, TICK - SECOND, True),
+        (HOUR, SECOND, False),
+        (HOUR, -SECOND, False),
+    ],
+)
+def test_a_late_key_is_ours_when_it_has_the_very_expiry_that_was_asked_for(
+    created, expires, expected
+):
+    late = new(created_at=NOW - MINUTE + created, expires_at=NOW + 90 * DAY + expires)
+
+    assert expected == is_stray(late, mints=(mint(),))
+
+
+def test_a_late_key_without_dates_might_be_a_persons():
+    late = NOW + HOUR
+
+    assert not is_stray(new(created_at=late, expires_at=None))
+    assert not is_stray(new(created_at=late), mints=(mint(expires_at=None),))
+    assert not is_stray(new(created_at=None, expires_at=NOW + 91 * DAY))
+    assert not is_stray(new(created_at=None, expires_at=None))
+
+
+def test_a_key_that_the_moment_explains_is_ours_also_without_expiry():
+    assert is_stray(new(expires_at=None), mints=(mint(expires_at=None),))
+    assert is_stray(new(created_at=None))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        new(name="x"),
+        new(status=KeyStatus.REVOKED),
+        new(expires_at=NOW),
+        key("two"),
+    ],
+)
+def test_what_is_not_new_or_works_no_more_is_no_stray(other):
+    assert not is_stray(other)
+
+
+def test_what_is_known_already_is_no_stray():
+    assert not is_stray(new(), retiring=(retiring("new", at=NOW + DAY),))
+    assert not is_stray(new(), history=(record(key_id="id-new"),))
+    assert not is_stray(new(), doubted=(rotation(mint(), mint(), siblings=("id-new",)),))
+
+
+def test_the_key_of_the_policy_is_no_stray():
+    s = snapshot(new(), holding=("new",), journal=DOUBT, policy=by_name())
+
+    assert "key_near_expiry" == code(decide(s))
+
+
+def test_a_stray_that_may_be_in_use_stays():
+    assert not is_stray(new(), holding=(None,))
+
+
+def test_a_stray_does_not_hide_another():
+    assert "id-two" == strays(new(), new("two"), history=(record(key_id="id-new"),)).entry.key_id
+
+
+def test_the_old_id_is_no_stray_whatever_it_looks_like():
+    journal = lineage("new", doubted=(rotation(mint(), mint()),))
+    s = snapshot(key(redacted=shown("two")), new(), holding=("new",), journal=journal)
+
+    assert not isinstance(decide(s), Retire)
+
+
+def test_while_a_rotation_is_in_flight_there_are_neither_strays_nor_drift():
+    journal = in_flight(mint(owner=ME)).model_copy(update={"doubted": DOUBT.doubted})
+    s = snapshot(endless(), holding=("two",), journal=journal)
+
+    assert "mint_left_no_trace" == code(decide(s))
+    assert secret("two") == s.held[0].value

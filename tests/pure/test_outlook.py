@@ -1,0 +1,198 @@
+"""What ``plan`` foresees: the next thing that changes something."""
+
+from dataclasses import replace
+
+import pytest
+from pure_builders import (
+    DAY,
+    HOUR,
+    MINUTE,
+    NOW,
+    OTHER,
+    TARGETS,
+    TICK,
+    by_name,
+    endless,
+    in_flight,
+    key,
+    lease,
+    mint,
+    new,
+    policy,
+    retiring,
+    service,
+    snapshot,
+)
+
+from rotator.journal import Journal
+from rotator.model import Choice
+from rotator.outlook import Outlook, outlook
+
+SOON = key(expires_at=NOW + 14 * DAY)
+WHY_SOON = {
+    "reason": "key_near_expiry",
+    "text": "expires 2026-12-07 08:31 UTC, and is replaced 14d before",
+}
+
+
+def row(of, action, **changes):
+    """What is always told of a policy and its key."""
+    default = Outlook(
+        policy="ci-key",
+        action=action,
+        at=NOW,
+        reason="",
+        text="",
+        key_id=of.id,
+        redacted_key=str(of.redacted),
+        expires_at=of.expires_at,
+        targets=("app/one#key",),
+    )
+    return replace(default, **changes)
+
+
+def act(s):
+    seen = outlook(s)
+    return seen.action, seen.reason, seen.at
+
+
+# --- now ---
+
+
+def test_a_rotation_that_is_due_is_told_with_what_it_will_do():
+    assert row(SOON, "reissue", **WHY_SOON, new_expires_at=NOW + 24 * DAY, grace=HOUR) == outlook(
+        snapshot(SOON)
+    )
+
+
+def test_a_refresh_is_told_as_one():
+    old = endless()
+
+    assert row(
+        old,
+        "refresh",
+        reason="rotation_was_demanded",
+        text="a rotation was asked for by hand",
+        grace=HOUR,
+    ) == outlook(snapshot(old, demanded=True))
+
+
+@pytest.mark.parametrize(
+    ("s", "expected"),
+    [
+        (
+            snapshot(key(), new(), holding=("new", "old"), journal=in_flight()),
+            ("deliver", "delivery_is_incomplete"),
+        ),
+        (
+            snapshot(key(), new(), holding=("new",), journal=in_flight()),
+            ("promote", "delivery_is_unrecorded"),
+        ),
+        (
+            snapshot(key(), journal=Journal(retiring=(retiring(),))),
+            ("retire", "retirement_is_due"),
+        ),
+        (
+            snapshot(key(), new(), journal=in_flight(mint(owner=OTHER))),
+            ("lock", "raw_key_was_lost"),
+        ),
+    ],
+)
+def test_what_is_to_be_done_now_is_told(s, expected):
+    assert (*expected, NOW) == act(s)
+
+
+def test_a_policy_that_another_is_at_is_told_until_when():
+    s = snapshot(SOON, journal=Journal(lease=lease(OTHER, until=NOW + MINUTE)))
+
+    assert ("locked", "another_holds_the_lease", NOW + MINUTE) == act(s)
+
+
+def test_a_refusal_is_told_with_its_remedy_and_without_a_time_where_it_has_none():
+    s = snapshot(service(expires_at=NOW + DAY), policy=policy(strategy=Choice.REISSUE))
+    seen = outlook(s)
+
+    assert ("refuse", "bindings_unknown", None) == (seen.action, seen.reason, seen.at)
+    assert seen.remedy.startswith("write them under `key.bindings`")
+
+
+def test_a_refusal_may_say_when_it_is_looked_at_again():
+    s = snapshot(key(), journal=in_flight(*(mint(),) * 5))
+
+    assert ("refuse", "too_many_mints", NOW - MINUTE + HOUR) == act(s)
+
+
+def test_of_no_key_and_of_several_none_is_told():
+    for s in (snapshot(), snapshot(key(), key("two"), policy=by_name())):
+        seen = outlook(s)
+
+        assert (None, None, None) == (seen.key_id, seen.redacted_key, seen.expires_at)
+
+
+def test_the_targets_are_told_and_which_of_them_are_empty():
+    s = snapshot(key(), holding=("old", None, None), policy=policy(targets=TARGETS))
+    seen = outlook(s)
+
+    assert ("app/one#key", "app/two#key", "app/three#key") == seen.targets
+    assert ("app/two#key", "app/three#key") == seen.empty_targets
+
+
+# --- later ---
+
+
+def test_a_rotation_to_come_is_told_with_its_time_and_what_it_will_do():
+    old = key()
+
+    assert row(
+        old,
+        "reissue",
+        at=NOW + 66 * DAY,
+        reason="key_near_expiry",
+        text="expires 2027-02-11 08:31 UTC, and is replaced 14d before",
+        new_expires_at=NOW + 156 * DAY,
+        grace=HOUR,
+    ) == outlook(snapshot(old))
+
+
+def test_a_retirement_to_come_is_told_as_one():
+    s = snapshot(key(), journal=Journal(retiring=(retiring(at=NOW + TICK),)))
+    seen = outlook(s)
+
+    assert ("retire", "retirement_is_due", NOW + TICK) == act(s)
+    assert "ak-ret...ret is to be revoked then" == seen.text
+
+
+def test_a_refusal_to_come_is_told_today():
+    s = snapshot(service(), policy=policy(strategy=Choice.REISSUE))
+    seen = outlook(s)
+
+    assert ("refuse", "key_near_expiry", NOW + 66 * DAY) == act(s)
+    assert seen.text.endswith("a reissue must not guess them")
+    assert seen.remedy.startswith("write them under `key.bindings`")
+
+
+def test_where_nothing_is_due_there_is_no_time():
+    assert row(
+        endless(),
+        "wait",
+        at=None,
+        reason="nothing_is_due",
+        text="the key has no expiry, and its age is not told",
+    ) == outlook(snapshot(endless()))
+
+
+def test_a_mint_that_settles_may_be_tried_again_then():
+    s = snapshot(key(), journal=in_flight(mint(at=NOW)))
+
+    seen = outlook(s)
+    assert ("refresh", "mint_is_settling", NOW + MINUTE / 3) == act(s)
+    assert HOUR == seen.grace
+
+
+def test_a_wait_that_ends_in_another_wait_is_told_as_one():
+    journal = in_flight(mint(owner=OTHER)).model_copy(
+        update={"lease": lease(taken_at=NOW, until=NOW + MINUTE / 6)}
+    )
+    s = snapshot(key(), new(), journal=journal)
+
+    assert ("wait", "raw_key_was_lost", NOW + MINUTE / 3) == act(s)
