@@ -32,7 +32,7 @@ _TYPES = {
     "list_type": "must be a list",
     "tuple_type": "must be a list",
     "path_type": "must be a path",
-    "string_too_short": "must not be empty",
+    "string_too_short": "must not be empty; fill it in",
     "missing": "is missing; add it",
     "union_tag_not_found": "has no `method`; add token, approle or kubernetes",
     "union_tag_invalid": "has an unknown `method`; use token, approle or kubernetes",
@@ -50,9 +50,8 @@ _ARMS = {("auth", method) for method in ("token", "approle", "kubernetes")}
 def complaints(error: ValidationError, root: type[BaseModel], document: Document) -> list[str]:
     """A line for each mistake, in the order of the file."""
     return [
-        line(document, where, _words(one, where, root))
+        line(document, _without_arm(one["loc"]), _words(one, root))
         for one in error.errors(include_input=False, include_url=False)
-        for where in [_without_arm(one["loc"])]
     ]
 
 
@@ -80,10 +79,10 @@ def _as_written(where: Where, data: Any) -> Where:
     return tuple(path)
 
 
-def _words(error: Any, where: Where, root: type[BaseModel]) -> str:
+def _words(error: Any, root: type[BaseModel]) -> str:
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
-        return _unknown(where, root)
+        return _unknown(error["loc"], root)
     if kind == "value_error":
         return str(context["error"])
     if kind in _BOUNDS:
@@ -92,27 +91,28 @@ def _words(error: Any, where: Where, root: type[BaseModel]) -> str:
     return _TYPES.get(kind, "is not what belongs here; see config/rotator.yaml")
 
 
-def _unknown(where: Where, root: type[BaseModel]) -> str:
-    name = str(where[-1])
-    known = sorted(_fields(where[:-1], root))
-    near = get_close_matches(name, known, n=1, cutoff=0.6)
+def _unknown(loc: Where, root: type[BaseModel]) -> str:
+    known = sorted(_fields(loc[:-1], root))
+    # Just enough for `grace` to find `grace_period`.
+    near = get_close_matches(str(loc[-1]), known, n=1, cutoff=0.55)
     if near:
         return f"unknown key; did you mean `{near[0]}`?"
     return f"unknown key; remove it, known here: {', '.join(known)}"
 
 
-def _fields(where: Where, root: type[BaseModel]) -> set[str]:
-    """The fields that the models at ``where`` have."""
+def _fields(loc: Where, root: type[BaseModel]) -> set[str]:
+    """The fields that the model at ``loc`` has."""
     models = [root]
-    for part in where:
-        if isinstance(part, str):
-            models = [
-                inner
-                for model in models
-                if (field := model.model_fields.get(part)) is not None
-                for inner in _models_in(field.annotation)
-            ]
-    return {name for model in models for name in model.model_fields}
+    for part in loc:
+        if len(models) > 1:
+            models = [one for one in models if part in get_args(_annotation(one, "method"))]
+        elif isinstance(part, str):
+            models = _models_in(_annotation(models[0], part))
+    return set(models[0].model_fields)
+
+
+def _annotation(model: type[BaseModel], name: str) -> Any:
+    return model.model_fields[name].annotation
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:
