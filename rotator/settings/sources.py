@@ -25,60 +25,64 @@ def read_secret(source: SecretSource, environ: Mapping[str, str]) -> Secret:
     Raises:
         Unauthenticated: There is none; the message names the variable or the file.
     """
-    fault = fault_of(source, environ)
-    if fault is not None:
-        raise Unauthenticated(fault)
     if source.env is not None:
-        return Secret(environ[source.env].strip())
-    if source.file is None:
-        raise Unauthenticated("this secret lies in Vault, and cannot be read without it")
-    try:
-        return Secret(_content(source.file))
-    except (OSError, ValueError):
-        raise Unauthenticated(f"the secret file {source.file} cannot be read") from None
+        return _from_variable(source.env, environ)
+    if source.file is not None:
+        return _from_file(source.file)
+    raise Unauthenticated("this secret lies in Vault, and cannot be read without it")
 
 
 def fault_of(source: SecretSource, environ: Mapping[str, str]) -> str | None:
     """Why ``source`` gives no secret, with the remedy; None when it does, or lies in Vault."""
-    if source.env is not None:
-        return _fault_of_variable(source.env, environ)
-    return None if source.file is None else _fault_of_file(source.file)
+    if source.vault is not None:
+        return None
+    try:
+        read_secret(source, environ)
+    except Unauthenticated as error:
+        return error.message
+    return None
 
 
-def _fault_of_variable(name: str, environ: Mapping[str, str]) -> str | None:
+def _from_variable(name: str, environ: Mapping[str, str]) -> Secret:
     # Only what looks like a name is repeated: somebody may have written the secret itself.
     what = f"the variable {name}" if _CAPITALS.fullmatch(name) else "this variable"
     if name not in environ:
-        return f"{what} is not set; export it"
-    return _fault_of_text(environ[name], what)
+        raise Unauthenticated(f"{what} is not set; export it")
+    return _secret(environ[name], what)
 
 
-def _fault_of_file(file: Path) -> str | None:
+def _from_file(file: Path) -> Secret:
     shown = str(file)
     what = f"the file {shown}" if "/" in shown and shown.isprintable() else "this file"
     try:
-        status = file.stat()
-        if not stat.S_ISREG(status.st_mode):
-            return f"{what} is not a plain file; name the one that holds the secret"
-        if status.st_size > _MOST:
-            return f"{what} is too large for a secret; name the right one"
-        return _fault_of_text(_content(file), what)
+        return _secret(_content(file, what), what)
     except FileNotFoundError:
-        return f"{what} does not exist; create it, or mount it"
+        fault = "does not exist; create it, or mount it"
     except OSError as error:
-        return f"{what} cannot be read: {error.strerror}; allow it, or run as its owner"
+        fault = f"cannot be read: {error.strerror}; allow it, or run as its owner"
     except ValueError:
         # Of the path, or of the content.
-        return f"{what} is not text; name the right one"
+        fault = "is not text; name the right one"
+    raise Unauthenticated(f"{what} {fault}")
 
 
-def _fault_of_text(text: str, what: str) -> str | None:
+def _content(file: Path, what: str) -> str:
+    status = file.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise Unauthenticated(f"{what} is not a plain file; name the one that holds the secret")
+    if status.st_size > _MOST:
+        raise Unauthenticated(f"{what} is too large for a secret; name the right one")
+    return file.read_text(encoding="utf-8")
+
+
+def _secret(text: str, what: str) -> Secret:
     secret = text.strip()
     if not secret:
-        return f"{what} is empty; put the secret into it"
+        raise Unauthenticated(f"{what} is empty; put the secret into it")
     if not (secret.isascii() and secret.isprintable()):
-        return f"{what} holds more than a secret; put that alone into it, on one line"
-    return None
+        words = "holds more than a secret; put that alone into it, on one line"
+        raise Unauthenticated(f"{what} {words}")
+    return Secret(secret)
 
 
 def exposure_of(source: SecretSource) -> str | None:
@@ -92,7 +96,3 @@ def exposure_of(source: SecretSource) -> str | None:
     if not mode & (stat.S_IROTH | stat.S_IWOTH):
         return None
     return f"others may read {source.file} ({stat.filemode(mode)}); chmod 600 it if you can"
-
-
-def _content(file: Path) -> str:
-    return file.read_text(encoding="utf-8").strip()

@@ -47,12 +47,12 @@ colour: red
             " policy deliver it to both"
         ),
         (
-            "rotator.yaml:18: policies[2].rotate.grace_period: Arize takes at most 24h for a refresh;"
-            " shorten it, or use strategy: reissue"
+            "rotator.yaml:18: policies[2].rotate.grace_period: Arize takes at most 24h for a"
+            " refresh; shorten it, or use strategy: reissue"
         ),
         (
-            "rotator.yaml:19: policies[2].deliver.field: this field of this path is written by policy"
-            " 'one' already; choose another field"
+            "rotator.yaml:19: policies[2].deliver.field: this field of this path is written by"
+            " policy 'one' already; choose another field"
         ),
         f"rotator.yaml:20: colour: unknown key; remove it, known here: {KNOWN}",
     ] == problems(text)
