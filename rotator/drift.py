@@ -20,8 +20,12 @@ if TYPE_CHECKING:
     from rotator.model import Held, Snapshot, Step
 
 _SECOND = timedelta(seconds=1)
+#: How long a process may be stopped in the middle of a request that it sends all the same.
+_PAUSE = timedelta(hours=1)
+#: A key that a person made is used sooner than this.
+_FORGOTTEN = timedelta(days=1)
 #: How long a process may have been stopped in the middle of a mint, and wake up.
-_DOUBTED = timedelta(days=1)
+_DOUBTED = timedelta(days=2)
 
 
 def doubted(s: Snapshot) -> tuple[Rotation, ...]:
@@ -82,8 +86,8 @@ def _drift(s: Snapshot, key: Key, held: Held) -> Reason:
 def _strays(s: Snapshot) -> tuple[tuple[Rotation, Key], ...]:
     """Keys that a finished rotation has minted when nobody waited for them any more.
 
-    As in :func:`fresh_keys`, but the moment proves less and so the expiry must be the very one that
-    was asked for. A late key without any expiry might be a person's, and is left alone.
+    As in :func:`~rotator.views.fresh_keys`, but the moment proves less: the expiry must be the very
+    one that was asked for, or, where none was, nobody may have used the key for a day.
     """
     known = {entry.key_id for entry in s.journal.retiring}
     known |= {record.key_id for record in s.journal.history}
@@ -95,14 +99,17 @@ def _strays(s: Snapshot) -> tuple[tuple[Rotation, Key], ...]:
         if key.usable(s.now)
         and key.id not in {*known, rotation.key_id}
         and is_new(rotation, key)
-        and any(explains(s, mint, key) or _asked_for(mint, key) for mint in rotation.mints)
+        and any(explains(s, mint, key) or _came_late(s, mint, key) for mint in rotation.mints)
     )
 
 
-def _asked_for(mint: Mint, key: Key) -> bool:
-    if mint.expires_at is None or key.expires_at is None or key.created_at is None:
+def _came_late(s: Snapshot, mint: Mint, key: Key) -> bool:
+    if key.created_at is None or key.created_at < mint.at - SKEW:
         return False
-    return key.created_at >= mint.at - SKEW and abs(key.expires_at - mint.expires_at) < _SECOND
+    if mint.expires_at is not None:
+        return key.expires_at is not None and abs(key.expires_at - mint.expires_at) < _SECOND
+    forgotten = key.last_used_at is None and s.now - key.created_at >= _FORGOTTEN
+    return forgotten and key.created_at - mint.at < _PAUSE
 
 
 def _drifted(s: Snapshot, key: Key) -> Held | None:

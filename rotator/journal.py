@@ -65,6 +65,8 @@ class Mint(_Document):
     source_id: str
     expires_at: AwareDatetime | None = None
     lifetime: timedelta | None = None
+    #: Of a refresh: how long the source was to go on.
+    grace: timedelta | None = None
 
 
 class Rotation(_Document):

@@ -108,7 +108,7 @@ class Rotator:
         except Superseded:
             await self._give_up(s, minted)
             return None
-        danger = self._world.clock.monotonic() - answered_at
+        danger = round(self._world.clock.monotonic() - answered_at, 6)
         seen = transitions.after_mint(s, plan, minted, held)
         self._emit_delivered(seen or s, held, danger, answered_at - asked_at)
         return replace(seen, delivery=Delivery(danger, proved)) if seen else None
@@ -275,7 +275,7 @@ class Rotator:
                 Event.KEY_DELIVERED,
                 target=str(one.target),
                 target_version=one.version,
-                danger_seconds=round(danger, 6),
+                danger_seconds=danger,
                 **{name: value for name, value in fields.items() if name != "grace_deadline"},
             )
 

@@ -39,6 +39,7 @@ def begun(s: Snapshot, reason: Reason, plan: Plan, rotation_id: str) -> Journal:
         source_id=plan.source.id,
         expires_at=plan.expires_at,
         lifetime=plan.lifetime,
+        grace=plan.grace if plan.strategy == "refresh" else None,
     )
     deadline = rotation.grace_deadline
     if plan.strategy == "refresh" and deadline is None:

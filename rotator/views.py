@@ -27,6 +27,7 @@ class Due(NamedTuple):
 
 #: Clocks are corrected to about a second; what the provider stamps may still lie a little before.
 SKEW = timedelta(seconds=5)
+_SECOND = timedelta(seconds=1)
 
 
 def wanted_id(s: Snapshot) -> str | None:
@@ -86,11 +87,12 @@ def _minted_by(s: Snapshot, rotation: Rotation, key: Key) -> bool:
 
 
 def explains(s: Snapshot, mint: Mint, key: Key) -> bool:
-    """Whether ``mint`` can be where ``key`` comes from, as far as its dates tell.
+    """Whether ``mint`` can be where ``key`` comes from, as far as dates tell.
 
-    A request that we gave up may be carried out a little later: a lease's length is allowed.
+    A request that we gave up may be carried out a little later: a lease's length is allowed. One
+    that was carried out much later, by a process that had been stopped, is known by its source.
     """
-    if key.created_at is not None:
+    if key.created_at is not None and not _succeeded(s, mint, key.created_at):
         late = key.created_at - mint.at
         if not -SKEW <= late <= s.limits.lease + SKEW:
             return False
@@ -98,6 +100,14 @@ def explains(s: Snapshot, mint: Mint, key: Key) -> bool:
         # None was asked for, and an account-wide maximum may have stepped in.
         return mint.expires_at is None
     return key.expires_at <= mint.expires_at + SKEW
+
+
+def _succeeded(s: Snapshot, mint: Mint, created_at: datetime) -> bool:
+    """Whether the source of a refresh got its grace in the moment when this key was created."""
+    source = next((key for key in s.keys if key.id == mint.source_id), None)
+    if source is None or source.expires_at is None or mint.grace is None:
+        return False
+    return abs(source.expires_at - mint.grace - created_at) < _SECOND
 
 
 def delivered_key(s: Snapshot) -> tuple[Key, Secret] | None:

@@ -178,7 +178,7 @@ def test_what_our_own_late_request_may_have_done_is_repaired_at_once(rules):
 
 def test_an_old_doubt_is_none():
     late, later = (
-        rotation(mint(at=NOW - 9 * DAY), mint(at=NOW - DAY + add)) for add in (TICK * 0, TICK)
+        rotation(mint(at=NOW - 9 * DAY), mint(at=NOW - 2 * DAY + add)) for add in (TICK * 0, TICK)
     )
     s = snapshot(key(), holding=("two",), journal=Journal(doubted=(late,)))
 

@@ -170,8 +170,8 @@ def test_a_mint_that_was_given_up_may_still_come_true():
     assert (rotation(*two),) == completed(key(), new(), mints=two).doubted
 
 
-def test_a_doubt_lasts_a_day():
-    late, later = (rotation(mint(at=NOW - DAY + add)) for add in (0 * DAY, TICK))
+def test_a_doubt_lasts_two_days():
+    late, later = (rotation(mint(at=NOW - 2 * DAY + add)) for add in (0 * DAY, TICK))
     journal = in_flight(mint(), mint()).model_copy(update={"doubted": (later, late)})
     s = snapshot(key(), new(), journal=journal)
 

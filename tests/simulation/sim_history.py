@@ -20,9 +20,6 @@ DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 GRACE = HOUR
 #: All triggers fall into the first minutes of a history, and so does the trouble.
 DUE = 60.0
-#: Minutes after the last trouble at which somebody comes by. The fourth is after every grace period
-#: and lease, the last after every ``min_interval`` that a rotation out of luck waits for.
-_SETTLING = (1, 11, 31, 70, 75, 140, 145)
 
 
 @dataclass
@@ -94,17 +91,16 @@ class History:
         for at in range(draw.choice((1, 1, 2))):
             self._add_policy(f"p{at}", options)
         if draw.random() < 0.1:
-            self._add_management()
+            world.add_management()
         if draw.random() < 0.1:
             self._add_hopeless()
-        world.check()
-        world._at_rest = False
+        world.settled()
         self._cast()
         await self._until(self._calm_at)
         for process in world.processes:
             if process.actor.dead and not process.task.done():
                 process.task.cancel()
-        await self._settle()
+        await world.rest()
         world.assert_at_rest()
 
     def _cast(self):
@@ -123,14 +119,6 @@ class History:
         # Held by the loop's own bookkeeping for as long as it matters: the history.
         self._tasks = [*getattr(self, "_tasks", ()), asyncio.create_task(work)]
 
-    async def _settle(self):
-        """No more trouble: after these passes everything must have come to rest."""
-        for minutes in _SETTLING:
-            await self._until(self._calm_at + 60 * minutes)
-            process = self.universe.once(self.universe.policies)
-            await asyncio.wait({process.task}, timeout=900)
-            self.universe.check()
-
     async def _until(self, moment):
         await asyncio.sleep(max(0.0, moment - asyncio.get_running_loop().time()))
 
@@ -145,8 +133,9 @@ class History:
         await asyncio.sleep(draw.uniform(0, DUE))
         while not self._calm:
             process = self.universe.daemon()
-            ends_at = asyncio.get_running_loop().time() + draw.expovariate(1 / 1500)
-            await self._ended(process, min(ends_at, self._calm_at))
+            left = self._calm_at - asyncio.get_running_loop().time()
+            lives = min(draw.expovariate(1 / 1500), left)
+            await asyncio.wait({process.actor.death}, timeout=lives)
             if not process.actor.dead:
                 # SIGTERM, and SIGKILL after a grace period that is long or short.
                 if not process.stop.done():
@@ -154,12 +143,6 @@ class History:
                 await asyncio.wait({process.task}, timeout=draw.choice((1, 30, 3600)))
                 process.actor.kill()
             await asyncio.sleep(draw.uniform(1, 60))
-
-    async def _ended(self, process, moment):
-        """Until the process is dead, or it is ``moment``."""
-        loop = asyncio.get_running_loop()
-        while not process.actor.dead and loop.time() < moment:
-            await asyncio.sleep(5)
 
     async def _keep_cron(self, period):
         await asyncio.sleep(self._random.uniform(0, DUE))
@@ -233,20 +216,6 @@ class History:
     def _bindings(self, born, service):
         legacy = isinstance(born.bindings, LegacyBindings)
         return born.bindings if service and (legacy or self._random.random() < 0.5) else None
-
-    def _add_management(self):
-        """The key that everybody works with is one of those that are rotated."""
-        world = self.universe
-        born = world.arize.find(world.arize.management_key_id)
-        born.created_at = EPOCH - 30 * DAY + timedelta(seconds=DUE)
-        policy = Policy(
-            name="management",
-            selector=Selector(id=born.id),
-            targets=(Target("apps/management", "api_key"),),
-            grace=GRACE,
-            max_age=30 * DAY,
-        )
-        world.add(policy, born, delivered=True)
 
     def _add_hopeless(self):
         """A policy that can only fail, in nobody's way."""

@@ -66,13 +66,20 @@ class Actor:
 
     name: str
     skew: timedelta = timedelta(0)
-    dead: bool = False
     stopped_until: float = 0.0
     events: list = field(default_factory=list)
+    death: asyncio.Future = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
     grave: list = field(default_factory=list)
 
+    @property
+    def dead(self):
+        return self.death.done()
+
     def kill(self):
-        self.dead = True
+        if not self.dead:
+            self.death.set_result(None)
 
     def stop_until(self, moment):
         self.stopped_until = max(self.stopped_until, moment)

@@ -55,7 +55,10 @@ class SimIssuer:
             query = Query(type=scope.type, space_id=scope.space_id, limit=10_000)
             alive_at = self._arize.clock()
             found = page(
-                [key for key in self._arize.keys if not key.shadow], caller, query, alive_at=alive_at
+                [key for key in self._arize.keys if not key.shadow],
+                caller,
+                query,
+                alive_at=alive_at,
             )
             keys = [as_listed(key, scope, self._arize.options.era) for key in found.keys]
             if fault is Fault.STALE:
@@ -146,6 +149,7 @@ def as_minted(stored, era):
         created_at=stored.created_at,
         expires_at=stored.expires_at,
         created_by=stored.creator.id,
+        last_used_at=stored.last_used_at,
         bindings=stored.bindings if isinstance(stored.bindings, Bindings) and era == "C" else None,
     )
 

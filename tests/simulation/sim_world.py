@@ -6,11 +6,11 @@ from datetime import timedelta
 from random import Random
 
 from sim_network import Actor, Network
-from sim_services import Shelf, SimAgenda, SimClock, SimIssuer, SimStore, Voice, now, shown
+from sim_services import EPOCH, Shelf, SimAgenda, SimClock, SimIssuer, SimStore, Voice, now, shown
 
 from rotator.daemon import Daemon
 from rotator.listings import Listings
-from rotator.model import Limits
+from rotator.model import Limits, Policy, Selector, Target
 from rotator.ports import World
 from rotator.reconcile import Reconciler
 from rotator.runner import Runner
@@ -18,6 +18,10 @@ from rotator.sandbox.arize_state import ArizeState
 from rotator.secrets import Secret
 
 LIMITS = Limits()
+#: Minutes after the last trouble at which somebody comes by. The fourth is after every grace period
+#: and lease, the sixth after every ``min_interval`` that a rotation out of luck waits for, the last
+#: when a key that nobody has used is given up for a stray.
+RESTING = (1, 11, 31, 70, 75, 140, 145, 1500)
 SKEW = timedelta(seconds=1)
 
 
@@ -44,6 +48,11 @@ class Process:
     task: asyncio.Task | None = None
     stop: asyncio.Future | None = None
 
+    async def ended(self, within=None):
+        """Until it is done or dead."""
+        both = {self.task, self.actor.death}
+        await asyncio.wait(both, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+
 
 class Universe:
     """Everything there is. Made inside a running :class:`~sim_loop.VirtualLoop`.
@@ -69,7 +78,7 @@ class Universe:
         #: By redacted key: when it was minted, and the expiry it was given then.
         self.births = {}
         self._born = []
-        self._at_rest = True
+        self._unsettled = True
         self.shelf.journals = _Journals(self._recorded)
 
     # --- what there is to look after ---
@@ -80,6 +89,32 @@ class Universe:
             for target in policy.targets:
                 self.shelf.put(target.path, sibling="theirs", **{target.field: born.raw})
 
+    def add_management(self):
+        """The key that everybody works with is one of those that are rotated."""
+        born = self.arize.find(self.arize.management_key_id)
+        born.created_at = EPOCH - timedelta(days=30)
+        policy = Policy(
+            name="management",
+            selector=Selector(id=born.id),
+            targets=(Target("apps/management", "api_key"),),
+            grace=timedelta(hours=1),
+            max_age=timedelta(days=30),
+        )
+        self.add(policy, born, delivered=True)
+
+    async def rest(self):
+        """Passes of new processes, until all grace periods and pauses are over."""
+        begun = asyncio.get_running_loop().time()
+        for minutes in RESTING:
+            await asyncio.sleep(begun + 60 * minutes - asyncio.get_running_loop().time())
+            await self.once(self.policies).ended(900)
+            self.check()
+
+    def settled(self):
+        """What there is from here on is minted, not given."""
+        self.check()
+        self._unsettled = False
+
     @property
     def policies(self):
         return [subject.policy for subject in self.subjects]
@@ -87,9 +122,7 @@ class Universe:
     # --- processes ---
 
     def process(self, kind):
-        actor = Actor(
-            f"{kind}-{len(self.actors)}", skew=SKEW * self.random.uniform(-1, 1)
-        )
+        actor = Actor(f"{kind}-{len(self.actors)}", skew=SKEW * self.random.uniform(-1, 1))
         self.actors.append(actor)
         world = World(
             issuer=SimIssuer(actor, self.network, self.arize, self._management),
@@ -182,7 +215,7 @@ class Universe:
     def _notice_births(self):
         for key in self.arize.keys[len(self._born) :]:
             self._born.append(key.raw)
-            minted_at = key.created_at if self._at_rest else now()
+            minted_at = key.created_at if self._unsettled else now()
             self.births[key.redacted] = (minted_at, key.expires_at)
 
     # --- at the end ---

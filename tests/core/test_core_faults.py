@@ -1,0 +1,18 @@
+"""Every fault at every request of a rotation, and then others come by."""
+
+import pytest
+import sim_exhaust
+
+
+@pytest.mark.parametrize("case", sim_exhaust.CASES)
+def test_whatever_goes_wrong_at_whichever_request_no_key_is_lost(case):
+    failures = []
+    troubles = sim_exhaust.singles(case)
+    for trouble in troubles:
+        try:
+            sim_exhaust.play(case, trouble)
+        except AssertionError as error:
+            failures.append(f"{trouble}: {error}")
+
+    assert len(troubles) > 100
+    assert [] == failures

@@ -1,0 +1,235 @@
+"""One key, from being due to being alone again."""
+
+import pytest
+from sim_network import Fault
+from sim_stage import DAY, HOUR, Stage, fields, virtual
+
+from rotator.events import Event
+from rotator.keys import Bindings, OrgBinding, Role, SpaceBinding
+from rotator.model import Choice
+from rotator.secrets import Secret
+
+ROTATED = [
+    "rotation.started",
+    "rotation.key_minted",
+    "rotation.delivered",
+    "rotation.verified",
+    "rotation.completed",
+    "policy.planned",
+    "pass.completed",
+]
+
+
+@pytest.mark.parametrize("era", "ABC")
+@pytest.mark.parametrize("keeps_id", [False, True], ids=["new id", "same id"])
+@virtual
+async def test_a_key_without_expiry_is_refreshed(era, keeps_id):
+    stage = Stage(era=era, refresh_keeps_id=keeps_id)
+    stage.add()
+    old = stage.held()
+
+    assert ROTATED == await stage.come_by()
+
+    assert stage.held() != old
+    assert ["refresh"] == [label.split()[0] for label in stage.requests() if mints(label)]
+    assert stage.alive() == [old, stage.held()], "in the grace period both work"
+    record = stage.journal().history[0]
+    assert ("refresh", "completed") == (record.strategy, record.outcome)
+    await stage.universe.rest()
+    assert [stage.held()] == stage.alive()
+
+
+@pytest.mark.parametrize("service", [False, True], ids=["user", "service"])
+@virtual
+async def test_a_bounded_key_near_its_expiry_is_reissued_and_lives_as_long_again(service):
+    stage = Stage()
+    stage.add(bounded=True, service=service)
+    old = stage.held()
+
+    assert ROTATED == await stage.come_by()
+
+    current = stage.journal().current
+    assert 66 * DAY == current.lifetime
+    assert stage.alive() == [old, stage.held()]
+    assert [HOUR] == [entry.at - current.since for entry in stage.journal().retiring]
+    await stage.universe.rest()
+    assert [stage.held()] == stage.alive()
+    assert () == stage.journal().retiring
+
+
+@virtual
+async def test_a_reissued_service_key_has_the_privileges_of_the_old_one():
+    stage = Stage()
+    stage.add(service=True, strategy=Choice.REISSUE)
+    bindings = Bindings(
+        (OrgBinding("o", Role(id="custom"), (SpaceBinding("s", Role(name="READ_ONLY")),)),),
+        Role(name="MEMBER"),
+    )
+    stage.universe.subjects[0].born.bindings = bindings
+
+    await stage.come_by()
+
+    new = next(key for key in stage.arize.keys if key.raw == stage.held())
+    assert bindings == new.bindings
+    assert stage.universe.subjects[0].born is not new
+
+
+@virtual
+async def test_a_rotation_takes_no_more_requests_than_it_needs():
+    stage = Stage()
+    stage.add(bounded=True)
+
+    await stage.come_by()
+
+    assert [
+        "load ci",
+        "read apps/ci/0#api_key",
+        "list",
+        "preflight",
+        "save ci",
+        "create",
+        "try",
+        "write apps/ci/0#api_key",
+        "save ci",
+    ] == stage.requests()
+
+
+@virtual
+async def test_between_a_refresh_and_the_write_there_is_nothing():
+    stage = Stage()
+    stage.add()
+
+    await stage.come_by()
+
+    requests = stage.requests()
+    at = next(i for i, label in enumerate(requests) if mints(label))
+    assert "write apps/ci/0#api_key" == requests[at + 1]
+
+
+@virtual
+async def test_a_pass_with_nothing_due_writes_nothing():
+    stage = Stage()
+    stage.add(bounded=True)
+    await stage.come_by()
+    stage.trace.clear()
+
+    assert ["policy.planned", "pass.completed"] == await stage.come_by()
+
+    assert ["load ci", "read apps/ci/0#api_key", "list"] == stage.requests()
+
+
+@virtual
+async def test_every_target_gets_the_key_and_keeps_its_other_fields():
+    stage = Stage()
+    stage.add(targets=3)
+
+    await stage.come_by()
+
+    assert 1 == len({stage.held(at=at) for at in range(3)})
+    assert ["theirs"] * 3 == [stage.shelf.read(f"apps/ci/{at}")[1]["sibling"] for at in range(3)]
+
+
+@virtual
+async def test_a_first_rotation_fills_an_empty_target():
+    stage = Stage()
+    stage.add(delivered=False)
+
+    await stage.come_by()
+
+    assert stage.held() in stage.alive()
+
+
+@virtual
+async def test_a_rotation_by_hand_does_not_ask_whether_it_is_due():
+    stage = Stage()
+    stage.add(bounded=True)
+    await stage.come_by()
+    first = stage.held()
+
+    assert ROTATED == await stage.come_by(demanded=True)
+
+    assert first != stage.held()
+    assert "rotation_was_demanded" == stage.journal().history[0].reason
+
+
+@virtual
+async def test_the_events_of_a_rotation_share_its_id_and_tell_the_danger():
+    stage = Stage()
+    stage.add()
+    process = stage.begin()
+    await process.task
+
+    ids = {f["rotation_id"] for _, e, _, f in process.actor.events if e.startswith("rotation.")}
+    assert 1 == len(ids)
+    assert 0 < fields(process, Event.KEY_DELIVERED)["danger_seconds"] < 0.5
+    assert (
+        fields(process, Event.KEY_DELIVERED)["danger_seconds"]
+        == fields(process, Event.ROTATION_COMPLETED)["danger_seconds"]
+        == stage.journal().history[0].danger_seconds
+    )
+
+
+@virtual
+async def test_a_fault_in_the_store_is_met_again_and_again_until_the_key_is_delivered():
+    stage = Stage()
+    stage.add()
+    stage.script += [("write", Fault.REFUSED), ("write", Fault.CRASH_INSIDE), ("write", Fault.LOST)]
+
+    events = await stage.come_by()
+
+    assert 3 == events.count("rotation.delivery_failed")
+    assert "rotation.completed" in events
+    assert stage.held() in stage.alive()
+
+
+@virtual
+async def test_a_reissued_key_that_the_provider_refuses_is_not_delivered_and_leaves():
+    stage = Stage()
+    stage.add(bounded=True)
+    old = stage.held()
+    accepts = stage.arize.accepts
+    stage.arize.accepts = lambda raw: raw == old and accepts(raw)
+
+    events = await stage.come_by()
+
+    assert ["rotation.started", "rotation.key_refused", "policy.failed"] == events[:3]
+    assert old == stage.held()
+    stage.arize.accepts = accepts
+    await stage.universe.rest()
+    assert 1 == len(stage.alive())
+
+
+@virtual
+async def test_a_user_key_of_somebody_else_is_not_reissued_as_ours():
+    stage = Stage()
+    stage.add(bounded=True)
+    other = stage.arize.add_user("other")
+    stage.universe.subjects[0].born.creator = other
+    stage.universe.subjects[0].born.actor = other
+    old = stage.held()
+
+    events = await stage.come_by()
+
+    assert "policy.failed" in events
+    assert old == stage.held()
+
+
+@virtual
+async def test_the_key_that_rotator_works_with_can_be_one_of_those_it_rotates():
+    stage = Stage()
+    stage.universe.add_management()
+    old = stage.arize.management_key
+    process = stage.begin()
+    await process.task
+
+    assert Event.MANAGEMENT_KEY_CHANGED in [event for _, event, _, _ in process.actor.events]
+    new = stage.shelf.read("apps/management")[1]["api_key"]
+    assert old != new
+    assert process.world.issuer._current == Secret(new)
+    await stage.universe.rest()
+    assert not stage.arize.accepts(old)
+    assert "policy.planned" in await stage.come_by()
+
+
+def mints(label):
+    return label.startswith(("refresh", "create"))

@@ -1,0 +1,96 @@
+"""Every fault at every request of a rotation, alone and in pairs.
+
+One process begins a rotation and meets the first fault; others come by, one every five minutes, and
+the first of those requests that comes late enough meets the second. All invariants are checked as
+in any history, and in the end everything must be at rest.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+import sim_loop
+from sim_network import FAULTS
+from sim_stage import Stage
+
+from rotator.keys import KeyType
+from rotator.model import Choice, Selector
+
+#: A name, the provider's options, and the policy.
+CASES = {
+    "refresh, new id": ({}, {}),
+    "refresh, same id": ({"refresh_keeps_id": True}, {}),
+    "refresh, cut": (
+        {"refresh_keeps_id": True, "second_refresh_cuts_window": True},
+        {"strategy": Choice.REFRESH},
+    ),
+    "refresh, two targets": ({}, {"targets": 2}),
+    "reissue": ({}, {"bounded": True}),
+    "reissue, by name": (
+        {"second_refresh_cuts_window": True},
+        {"bounded": True, "selector": Selector(name="ci")},
+    ),
+    "reissue, service": (
+        {},
+        {"bounded": True, "service": True, "selector": Selector(name="ci", type=KeyType.SERVICE)},
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """At the request of this number, counted over all processes, something happens."""
+
+    at: int
+    fault: object
+
+    def __str__(self):
+        return f"{self.fault.name} at {self.at}"
+
+
+def play(case, *troubles):
+    """The number of requests made, and each one's kind, if all went well in the end.
+
+    Raises:
+        AssertionError: It did not.
+    """
+    options, rules = CASES[case]
+    waiting = {trouble.at: trouble.fault for trouble in troubles}
+    kinds = []
+
+    async def story():
+        stage = Stage(**options)
+
+        def choose(_, kind, __):
+            kinds.append(kind)
+            fault = waiting.get(len(kinds) - 1)
+            return fault if fault in FAULTS[kind] else None
+
+        stage.universe.network._choose = choose
+        stage.add(**rules)
+        stage.begin()
+        # Well within the grace period somebody must have come by whom nothing befell.
+        for _ in range(4):
+            await asyncio.sleep(300)
+            stage.universe.once(stage.universe.policies)
+        await stage.universe.rest()
+        stage.universe.assert_at_rest()
+
+    sim_loop.run(story())
+    return kinds
+
+
+def singles(case):
+    """Every fault at every request until the rotation is done and looked at once more."""
+    kinds = play(case)
+    length = kinds.index("revoke") + 2 if "revoke" in kinds else 14
+    return [Trouble(at, fault) for at, kind in enumerate(kinds[:length]) for fault in FAULTS[kind]]
+
+
+def seconds(case, first):
+    """What can go wrong besides, after ``first``: the next requests are those of the recovery."""
+    kinds = play(case, first)
+    return [
+        Trouble(at, fault)
+        for at in range(first.at + 1, min(first.at + 25, len(kinds)))
+        for fault in FAULTS[kinds[at]]
+    ]
