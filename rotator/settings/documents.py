@@ -88,8 +88,9 @@ def _read_file(file: Path) -> Document:
         document.problems.append(f"{file}: cannot be read: {_unreadable(error)}")
         return document
     try:
+        _check_depth(text)
         document.data = _Builder(file, document, text).build()
-    except (yaml.YAMLError, RecursionError) as error:
+    except yaml.YAMLError as error:
         document.problems.append(_malformed(file, text, error))
     return document
 
@@ -98,6 +99,16 @@ def _unreadable(error: OSError | UnicodeDecodeError) -> str:
     if isinstance(error, OSError):
         return f"{error.strerror}; allow it, or name another one"
     return "it is not UTF-8 text; save it as that"
+
+
+def _check_depth(text: str) -> None:
+    """Refuse what the loader in C, which recurses without a bound, would crash on."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise yaml.YAMLError
 
 
 def _malformed(file: Path, text: str, error: Exception) -> str:

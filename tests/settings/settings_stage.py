@@ -30,7 +30,7 @@ policies:
     deliver: {path: apps/ci/arize, field: api_key}
 """
 SERVICES = VALID.partition("policies:")[0]
-OTHER = POLICY.replace("ci", "other").replace("k1", "k2")
+OTHER = POLICY.replace(": ci", ": other").replace("/ci", "/other").replace("k1", "k2")
 
 
 def changed(*pairs):
