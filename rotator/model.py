@@ -155,6 +155,8 @@ class Snapshot:
     #: Who we are in leases.
     me: str
     limits: Limits
+    #: The key is the one that rotator itself works with.
+    own: bool = False
     #: A person asked for a rotation now.
     demanded: bool = False
     #: What this process knows of a delivery that it has just made itself.

@@ -30,6 +30,7 @@ from rotator.model import (
     Wait,
 )
 from rotator.rotation import Rotator, accepted_in_time, metadata_of, save
+from rotator.views import current_keys
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -110,7 +111,7 @@ class Reconciler:
         journal, version = await world.store.load(policy.name)
         held = await asyncio.gather(*(world.store.read(target) for target in policy.targets))
         keys = await self.keys(policy, journal)
-        return Snapshot(
+        s = Snapshot(
             policy=policy,
             keys=keys,
             journal=journal,
@@ -121,6 +122,8 @@ class Reconciler:
             limits=world.limits,
             demanded=demanded,
         )
+        own = any(world.issuer.is_own(str(key.redacted)) for key in current_keys(s))
+        return replace(s, own=own)
 
     async def keys(
         self, policy: Policy, journal: Journal, *, since: datetime | None = None

@@ -4,7 +4,8 @@ The trap (``docs/arize-api.md``): on today's service a refresh cannot give a key
 daemon that only refreshes replaces the secret faithfully and still lets the key die on its old
 date. So ``auto`` refreshes what has no expiry, or what somebody will extend later, and reissues
 the rest. A reissue is the safer of the two besides: it leaves the old key untouched until we
-revoke it.
+revoke it. The key that rotator itself works with is always reissued: were its new raw key lost in a
+refresh, nobody could repair anything once its grace is over.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from rotator.keys import AnyBindings
     from rotator.model import Policy, Snapshot
 
+#: So much less life is asked for than is wanted: an account may have a maximum, the old key may
+#: have been given just that, and our clock may be a little ahead of the one that it is judged by.
+_MODESTY = timedelta(seconds=5)
 #: The provider's bound on ``grace_period_seconds``.
 MAX_REFRESH_GRACE = timedelta(hours=24)
 
@@ -40,7 +44,7 @@ def choose(s: Snapshot, key: Key) -> Plan | Refuse:
         return _reissue(s, key, _lifetime(s, key))
     if s.policy.strategy is Choice.REFRESH:
         return _refresh(s, key)
-    if key.expires_at is None or _keeps_its_date(s, key):
+    if not s.own and (key.expires_at is None or _keeps_its_date(s, key)):
         plan = _refresh(s, key)
         return plan if isinstance(plan, Plan) else _reissue(s, key, _lifetime(s, key))
     plan = _reissue(s, key, _lifetime(s, key))
@@ -172,4 +176,4 @@ def _left(s: Snapshot, key: Key) -> timedelta:
 
 def _from_now(s: Snapshot, lifetime: timedelta | None) -> datetime | None:
     """Whole seconds: what goes over the wire is what the listing will show."""
-    return None if lifetime is None else (s.now + lifetime).replace(microsecond=0)
+    return None if lifetime is None else (s.now + lifetime - _MODESTY).replace(microsecond=0)

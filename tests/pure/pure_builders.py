@@ -16,6 +16,8 @@ NOW = datetime(2026, 11, 23, 8, 31, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
 SECOND, MINUTE, HOUR, DAY = (timedelta(seconds=each) for each in (1, 60, 3600, 86400))
 NOTHING = timedelta(0)
+#: Expiries are asked for as from here: a little less than what is wanted.
+ASKED = NOW - 5 * SECOND
 ME, OTHER = "me", "another"
 TARGETS = tuple(Target(f"app/{place}", "key") for place in ("one", "two", "three"))
 BINDINGS = Bindings((OrgBinding("org-1", Role(name="member")),))

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from pure_builders import (
+    ASKED,
     BINDINGS,
     DAY,
     HOUR,
@@ -154,7 +155,7 @@ def test_a_key_is_rotated_from_its_margin_on():
 
     assert Mint(
         Reason("key_near_expiry", "expires 2026-12-07 08:31 UTC, and is replaced 14d before"),
-        Plan("reissue", late, NOW + 24 * DAY, HOUR, 24 * DAY),
+        Plan("reissue", late, ASKED + 24 * DAY, HOUR, 24 * DAY),
     ) == decide(snapshot(late))
     assert Wait(
         Reason("key_near_expiry", "expires 2026-12-07 08:31 UTC, and is replaced 14d before"),

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from pure_builders import (
+    ASKED,
     DAY,
     HOUR,
     MINUTE,
@@ -60,7 +61,7 @@ def act(s):
 
 
 def test_a_rotation_that_is_due_is_told_with_what_it_will_do():
-    assert row(SOON, "reissue", **WHY_SOON, new_expires_at=NOW + 24 * DAY, grace=HOUR) == outlook(
+    assert row(SOON, "reissue", **WHY_SOON, new_expires_at=ASKED + 24 * DAY, grace=HOUR) == outlook(
         snapshot(SOON)
     )
 
@@ -149,7 +150,7 @@ def test_a_rotation_to_come_is_told_with_its_time_and_what_it_will_do():
         at=NOW + 66 * DAY,
         reason="key_near_expiry",
         text="expires 2027-02-11 08:31 UTC, and is replaced 14d before",
-        new_expires_at=NOW + 156 * DAY,
+        new_expires_at=ASKED + 156 * DAY,
         grace=HOUR,
     ) == outlook(snapshot(old))
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from pure_builders import (
+    ASKED,
     BINDINGS,
     DAY,
     HOUR,
@@ -73,7 +74,7 @@ def test_a_key_without_expiry_is_refreshed():
 def test_a_key_without_expiry_is_refreshed_into_the_lifetime_the_policy_wants():
     old = endless()
 
-    assert Plan("refresh", old, NOW + 30 * DAY, HOUR, 30 * DAY) == chosen(old, lifetime=30 * DAY)
+    assert Plan("refresh", old, ASKED + 30 * DAY, HOUR, 30 * DAY) == chosen(old, lifetime=30 * DAY)
 
 
 def test_a_key_whose_grace_would_be_too_short_for_a_refresh_is_reissued():
@@ -89,25 +90,25 @@ def test_a_bounded_key_keeps_its_date_while_a_later_rotation_will_extend_it():
 
 
 def test_a_bounded_key_is_reissued_from_its_margin_on():
-    assert Plan("reissue", SOON, NOW + 24 * DAY, HOUR, 24 * DAY) == chosen(SOON)
+    assert Plan("reissue", SOON, ASKED + 24 * DAY, HOUR, 24 * DAY) == chosen(SOON)
 
 
 def test_a_bounded_key_is_reissued_when_no_later_rotation_would_extend_it():
     old = key()
 
-    assert Plan("reissue", old, NOW + 90 * DAY, HOUR, 90 * DAY) == chosen(old, before_expiry=None)
+    assert Plan("reissue", old, ASKED + 90 * DAY, HOUR, 90 * DAY) == chosen(old, before_expiry=None)
 
 
 def test_a_bounded_key_is_reissued_into_the_lifetime_the_policy_wants():
     old = key()
 
-    assert Plan("reissue", old, NOW + 30 * DAY, HOUR, 30 * DAY) == chosen(old, lifetime=30 * DAY)
+    assert Plan("reissue", old, ASKED + 30 * DAY, HOUR, 30 * DAY) == chosen(old, lifetime=30 * DAY)
 
 
 def test_a_service_key_of_unknown_privileges_is_refreshed_near_its_end_for_want_of_better():
     old = service(expires_at=NOW + 14 * DAY)
 
-    assert Plan("refresh", old, NOW + 24 * DAY, HOUR, 24 * DAY) == chosen(old)
+    assert Plan("refresh", old, ASKED + 24 * DAY, HOUR, 24 * DAY) == chosen(old)
 
 
 def test_when_neither_way_is_open_the_privileges_are_asked_for():
@@ -129,7 +130,7 @@ def test_a_key_of_unknown_type_can_be_refreshed():
 def test_an_expired_key_is_reissued_without_grace():
     old = key(expires_at=NOW - TICK)
 
-    assert Plan("reissue", old, NOW + 10 * DAY - SECOND, NOTHING, 10 * DAY - TICK) == chosen(old)
+    assert Plan("reissue", old, ASKED + 10 * DAY - SECOND, NOTHING, 10 * DAY - TICK) == chosen(old)
 
 
 # --- refresh ---
@@ -178,13 +179,13 @@ def test_a_refresh_far_from_the_end_asks_for_the_same_end():
 def test_a_refresh_near_the_end_asks_for_as_much_life_as_before():
     plan = chosen(SOON, **refreshing())
 
-    assert (NOW + 24 * DAY, 24 * DAY) == (plan.expires_at, plan.lifetime)
+    assert (ASKED + 24 * DAY, 24 * DAY) == (plan.expires_at, plan.lifetime)
 
 
 def test_a_refresh_asks_for_the_lifetime_the_policy_wants():
     plan = chosen(key(), **refreshing(lifetime=30 * DAY))
 
-    assert ("refresh", NOW + 30 * DAY) == (plan.strategy, plan.expires_at)
+    assert ("refresh", ASKED + 30 * DAY) == (plan.strategy, plan.expires_at)
 
 
 # --- reissue ---
@@ -241,14 +242,14 @@ def test_a_bounded_key_never_becomes_an_endless_one_by_a_reissue():
         Reason("lifetime_unknown", "the provider does not tell when key id-old was created"),
         remedy="set `rotate.lifetime` of the policy",
     ) == chosen(old, **reissuing())
-    assert NOW + DAY == chosen(old, **reissuing(lifetime=DAY)).expires_at
+    assert ASKED + DAY == chosen(old, **reissuing(lifetime=DAY)).expires_at
 
 
 def test_nor_by_a_refresh():
     old = key(created_at=None, expires_at=NOW + 14 * DAY)
 
     assert "lifetime_unknown" == chosen(old, **refreshing()).reason.code
-    assert NOW + DAY == chosen(old, **refreshing(lifetime=DAY)).expires_at
+    assert ASKED + DAY == chosen(old, **refreshing(lifetime=DAY)).expires_at
 
 
 def test_a_refresh_to_the_same_date_needs_no_lifetime():
@@ -286,7 +287,7 @@ def test_an_expiry_is_asked_for_in_whole_seconds():
     old = key()
     s = snapshot(old, now=NOW + timedelta(microseconds=999999), policy=policy(**reissuing()))
 
-    assert NOW + 90 * DAY == choose(s, old).expires_at
+    assert ASKED + 90 * DAY == choose(s, old).expires_at
 
 
 def test_within_a_rotation_a_key_without_known_lifetime_may_be_copied_all_the_same():

@@ -2,6 +2,7 @@
 
 import pytest
 from pure_builders import (
+    ASKED,
     BINDINGS,
     DAY,
     HOUR,
@@ -37,7 +38,7 @@ def repaired(old, lost, planned, **changes):
 def test_a_lost_key_is_replaced_by_a_reissue_of_the_old_one(strategy):
     old = key()
 
-    assert Plan("reissue", old, NOW + 90 * DAY, HOUR, 90 * DAY) == repaired(
+    assert Plan("reissue", old, ASKED + 90 * DAY, HOUR, 90 * DAY) == repaired(
         old, new(), mint(), strategy=strategy
     )
 
@@ -48,7 +49,7 @@ def test_a_repair_gives_what_was_planned_and_not_what_the_dates_of_the_old_key_t
 
     plan = repaired(old, new(expires_at=None), mint(expires_at=None, lifetime=None))
     assert ("reissue", None, None) == (plan.strategy, plan.expires_at, plan.lifetime)
-    assert NOW + 30 * DAY == repaired(old, new(), mint(lifetime=30 * DAY)).expires_at
+    assert ASKED + 30 * DAY == repaired(old, new(), mint(lifetime=30 * DAY)).expires_at
 
 
 def test_a_repair_keeps_the_date_that_was_asked_for_where_no_lifetime_is_known():

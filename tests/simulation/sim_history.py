@@ -230,7 +230,7 @@ class History:
 
     # --- trouble ---
 
-    def _choose(self, actor, kind, _):
+    def _choose(self, _, kind, __):
         at = asyncio.get_running_loop().time()
         if at >= self._calm_at:
             return None

@@ -1,11 +1,13 @@
 """Requests that get lost, actors that die: everything between a process and the services."""
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
 from rotator.errors import NotPermitted, Temporary, Unauthenticated, Unavailable
+from rotator.sandbox.arize_model import Refused
 
 TIMEOUT = 10.0
 
@@ -87,8 +89,9 @@ class Actor:
     async def awake(self):
         """Comes back when the process runs; never, when it is dead."""
         loop = asyncio.get_running_loop()
-        while not self.dead and self.stopped_until > loop.time():
+        if not self.dead and self.stopped_until > loop.time():
             await asyncio.sleep(self.stopped_until - loop.time())
+            await self.awake()
         if self.dead:
             # Held on to: a task that nobody could wake is collected, and complains.
             self.grave.append(loop.create_future())
@@ -164,10 +167,9 @@ class Network:
 
     def _later(self, work, fault):
         def do():
-            try:
+            # Nobody hears of a refusal any more.
+            with contextlib.suppress(Refused):
                 self._done(work, fault)
-            except Exception:  # noqa: BLE001, S110 - nobody hears of its refusal any more
-                pass
 
         delay = TIMEOUT + self._random.uniform(0, 9)
         asyncio.get_running_loop().call_later(delay, do)
