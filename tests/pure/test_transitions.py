@@ -120,6 +120,7 @@ def test_a_refresh_sets_the_end_of_the_old_secret():
     begun = transitions.begun(snapshot(endless()), WHY, refresh(endless(), grace=MINUTE), "r1")
 
     assert NOW + MINUTE == begun.rotation.grace_deadline
+    assert MINUTE == begun.rotation.last_mint.grace
     assert ("refresh", None, None) == (
         begun.rotation.last_mint.strategy,
         begun.rotation.last_mint.expires_at,

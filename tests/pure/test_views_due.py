@@ -26,7 +26,7 @@ from pure_builders import (
 
 from rotator.journal import Journal
 from rotator.model import Reason
-from rotator.views import age_due, delivered_key, expiry_due, in_use
+from rotator.views import age_due, delivered_key, expiry_due, fresh_keys, in_use
 
 AGED = {"policy": policy(max_age=30 * DAY)}
 
@@ -223,3 +223,37 @@ def test_a_short_lived_key_that_was_refreshed_under_its_id_is_delivered_once():
     )
 
     assert delivered_key(s) is not None
+
+
+# --- a key that came late ---
+
+
+def succeeds(created, expires, *, of="id-old", grace=HOUR):
+    """Whether a key that was created at ``created`` is the successor of one with an end."""
+    tried = mint(at=NOW - DAY, strategy="refresh", source_id=of, grace=grace)
+    keys = key(expires_at=expires), new(created_at=created)
+    return bool(fresh_keys(snapshot(*keys, journal=in_flight(tried))))
+
+
+@pytest.mark.parametrize(
+    ("late", "expected"),
+    [
+        (NOTHING, True),
+        (SECOND - TICK, True),
+        (TICK - SECOND, True),
+        (SECOND, False),
+        (-SECOND, False),
+    ],
+)
+def test_a_request_that_came_true_late_is_known_by_the_grace_it_gave_its_source(late, expected):
+    assert expected == succeeds(NOW - MINUTE + late, NOW - MINUTE + HOUR)
+
+
+def test_a_source_that_got_no_grace_tells_nothing():
+    assert not succeeds(NOW - MINUTE, None)
+    assert not succeeds(NOW - MINUTE, NOW - MINUTE + HOUR, of="id-two")
+    assert not succeeds(NOW - MINUTE, NOW - MINUTE, grace=None)
+
+
+def test_a_reissue_gives_no_grace_to_be_known_by():
+    assert not succeeds(NOW - MINUTE, NOW - MINUTE + HOUR, grace=None)
