@@ -55,7 +55,8 @@ def unminted(s: Snapshot) -> Journal:
     rotation = s.journal.rotation
     if rotation is not None:
         mints = rotation.mints[:-1]
-        deadline = rotation.grace_deadline if mints else None
+        refreshed = any(mint.strategy == "refresh" for mint in mints)
+        deadline = rotation.grace_deadline if refreshed else None
         rotation = rotation.model_copy(update={"mints": mints, "grace_deadline": deadline})
     return s.journal.changed(
         s.now, lease=None, rotation=rotation if rotation and rotation.mints else None
@@ -200,12 +201,8 @@ def _old_ends(s: Snapshot, rotation: Rotation, mint: Mint) -> datetime:
 
 
 def _as_it_was(rotation: Rotation) -> Key:
-    return Key(
-        rotation.key_id,
-        rotation.key_name,
-        Redacted.parse(rotation.redacted),
-        expires_at=rotation.expires_at,
-    )
+    redacted = Redacted.parse(rotation.redacted)
+    return Key(rotation.key_id, redacted=redacted, expires_at=rotation.expires_at)
 
 
 def _leaving(rotation: Rotation, key: Key, at: datetime) -> Retiring:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from pure_builders import (
+    ASKED,
     DAY,
     HOUR,
     MINUTE,
@@ -145,13 +146,13 @@ LOST = Reason(
 def test_a_lost_key_is_replaced_by_a_reissue_of_the_old_one():
     old = key()
 
-    assert Mint(LOST, Plan("reissue", old, NOW + 90 * DAY, HOUR, 90 * DAY)) == look(old, new())
+    assert Mint(LOST, Plan("reissue", old, ASKED + 90 * DAY, HOUR, 90 * DAY)) == look(old, new())
 
 
 def test_where_the_old_key_is_gone_the_lost_one_is_copied():
     lost = new()
 
-    assert Mint(LOST, Plan("reissue", lost, NOW + 90 * DAY, HOUR, 90 * DAY)) == look(lost)
+    assert Mint(LOST, Plan("reissue", lost, ASKED + 90 * DAY, HOUR, 90 * DAY)) == look(lost)
 
 
 def test_where_only_refreshes_are_wanted_the_lost_key_is_refreshed():

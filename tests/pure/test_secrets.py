@@ -110,6 +110,10 @@ def test_equal_secrets_have_one_place_in_a_set():
     assert 1 == len({Secret(RAW), Secret(RAW)})
 
 
+def test_different_secrets_have_different_places_in_a_set():
+    assert hash(Secret(RAW)) != hash(Secret(RAW + "x"))
+
+
 def test_a_masked_value_cannot_be_hashed():
     with pytest.raises(TypeError) as caught:
         hash(Masked(RAW))

@@ -164,6 +164,12 @@ def test_of_several_mints_the_refused_one_is_taken_back():
     assert in_flight(first, grace_deadline=NOW + MINUTE).changed(NOW) == after
 
 
+def test_a_refresh_that_was_refused_ended_nothing():
+    journal = in_flight(mint(), mint(strategy="refresh"), grace_deadline=NOW + MINUTE)
+
+    assert in_flight().changed(NOW) == transitions.unminted(snapshot(journal=journal))
+
+
 def test_where_nothing_is_in_flight_nothing_is_taken_back():
     assert FULL.changed(NOW, lease=None) == transitions.unminted(snapshot(journal=FULL))
 

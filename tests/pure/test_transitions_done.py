@@ -32,6 +32,7 @@ from rotator import transitions
 from rotator.journal import Current, Journal, Record, Retiring
 from rotator.keys import KeyType, Minted
 from rotator.model import Plan
+from rotator.secrets import Redacted
 
 
 def completed(*keys, mints=(), entries=(), delivered=None, **changes):
@@ -226,6 +227,12 @@ def test_what_the_answer_tells_is_believed():
 @pytest.mark.parametrize("wrong", [shown(), shown("two")])
 def test_a_look_that_is_not_the_secrets_is_not_believed(wrong):
     assert shown("new") == seen(reissue(key()), new(redacted=wrong)).keys[-1].redacted
+
+
+def test_a_look_that_is_the_secrets_is_believed_as_it_is():
+    told = Redacted("ak-new0", "0new")
+
+    assert told == seen(reissue(key()), new(redacted=told)).keys[-1].redacted
 
 
 def test_a_refresh_gives_the_old_key_an_end():
