@@ -61,13 +61,13 @@ def leaks(secret, text):
 # --- as a value ---
 
 
-@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("secret", [CANARY, SMALL])
 @pytest.mark.parametrize("where", list(places(FULL)), ids=lambda w: ".".join(map(str, w)))
 def test_a_key_pasted_as_any_value_is_not_repeated(where, secret):
     data = deepcopy(FULL)
     at(data, where[:-1])[where[-1]] = secret
 
-    assert not leaks(secret, said(yaml.safe_dump(data)))
+    assert not leaks(secret, said(json.dumps(data)))
 
 
 @pytest.mark.parametrize("where", list(places(FULL)), ids=lambda w: ".".join(map(str, w)))
@@ -76,7 +76,7 @@ def test_nor_in_a_list_or_a_mapping_there(where):
         data = deepcopy(FULL)
         at(data, where[:-1])[where[-1]] = value
 
-        assert not leaks(CANARY, said(yaml.safe_dump(data)))
+        assert not leaks(CANARY, said(json.dumps(data)))
 
 
 @pytest.mark.parametrize("field", ["path", "field"])
@@ -87,7 +87,7 @@ def test_nor_where_two_policies_have_it(field):
         policy["deliver"][field] = CANARY
         policy["key"] = {"name": CANARY}
 
-    text = said(yaml.safe_dump(data))
+    text = said(json.dumps(data))
     assert "already" in text
     assert not leaks(CANARY, text)
 
@@ -112,7 +112,7 @@ def test_nor_where_the_place_of_a_secret_belongs(source, secret):
 def test_a_key_pasted_as_a_name_is_not_repeated(where, secret):
     data = deepcopy(FULL)
     at(data, where)[secret] = "x"
-    text = said(yaml.safe_dump(data))
+    text = said(json.dumps(data))
 
     assert re.search(r"unknown (key|fact)", text)
     assert not leaks(secret, text)

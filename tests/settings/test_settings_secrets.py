@@ -9,6 +9,7 @@ from settings_stage import CANARY, ENVIRON, VALID, changed, loaded, problems, wr
 from rotator.errors import Unauthenticated
 from rotator.settings import read_secret
 from rotator.settings.schema import POD_TOKEN, SecretSource, VaultPlace
+from rotator.settings.sources import exposure_of
 
 METHOD = "{method: approle, role_id: r, secret_id: {env: NO}}"
 PLACE = "rotator.yaml:2: arize.api_key"
@@ -234,3 +235,7 @@ def test_what_cannot_be_read_later_says_the_same(source, message):
         read_secret(source, {})
 
     assert message == caught.value.message
+
+
+def test_of_a_file_that_is_gone_there_is_nothing_to_warn_of():
+    assert None is exposure_of(SecretSource(file="/no/where"))
