@@ -10,7 +10,6 @@ from sim_network import FAULTS, Fault
 from sim_services import EPOCH
 from sim_world import Universe
 
-from rotator.events import Event
 from rotator.keys import LegacyBindings
 from rotator.model import Choice, Policy, Selector, Target
 from rotator.sandbox.arize_model import ArizeOptions
@@ -251,10 +250,10 @@ class History:
         world = self.universe
         outcome.trace = self.trace or []
         outcome.faults = world.network.counts
+        outcome.requests = world.network.requests
         outcome.breaches = world.breaches
         for actor in world.actors:
             for _, event, _, fields in actor.events:
                 outcome.events[event] = outcome.events.get(event, 0) + 1
-                reason = fields.get("reason")
-                if event in {Event.ROTATION_RESUMED, Event.ROTATION_STARTED}:
-                    outcome.reasons[reason] = outcome.reasons.get(reason, 0) + 1
+                reason = fields.get("error_code") or fields.get("reason")
+                outcome.reasons[reason] = outcome.reasons.get(reason, 0) + 1

@@ -112,6 +112,7 @@ class Network:
         self._after = after
         self.trace = trace
         self.counts = {}
+        self.requests = 0
 
     async def request(self, actor, kind, label, work):
         """Let the service do ``work`` (a plain call), at once or never, and bring its answer.
@@ -119,6 +120,7 @@ class Network:
         ``work`` is called with the fault, since some of them concern what is answered.
         """
         await actor.awake()
+        self.requests += 1
         fault = self._choose(actor, kind, label)
         if fault is not None:
             self.counts[kind, fault] = self.counts.get((kind, fault), 0) + 1

@@ -1,5 +1,6 @@
 """One policy and one key, with faults by script: for tests that tell one story each."""
 
+import asyncio
 import functools
 from datetime import timedelta
 from random import Random
@@ -108,3 +109,9 @@ def said(process):
 
 def fields(process, name):
     return next(fields for _, event, _, fields in process.actor.events if event == name)
+
+
+async def until(happened):
+    """Let the others go on until something has happened."""
+    while not happened():  # noqa: ASYNC110 - a look costs nothing in virtual time
+        await asyncio.sleep(0.01)

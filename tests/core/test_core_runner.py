@@ -1,0 +1,106 @@
+"""One pass: patience, faults of our own, and what it tells."""
+
+from datetime import timedelta
+
+import pytest
+from sim_network import Fault
+from sim_services import EPOCH
+from sim_stage import Stage, virtual
+
+from rotator.events import Event
+from rotator.model import Selector
+from rotator.runner import Ending, Runner
+
+
+async def results(stage):
+    process = stage.begin()
+    return await process.task, process
+
+
+def told(process, name):
+    return [fields for _, event, _, fields in process.actor.events if event == name]
+
+
+@virtual
+async def test_a_pass_tells_how_many_were_rotated_failed_and_skipped():
+    stage = Stage()
+    stage.add("good")
+    stage.add("bad", selector=Selector(id="QXBpS2V5OjA="))
+    stage.universe.subjects[1].born = None
+
+    ends, process = await results(stage)
+
+    assert [Ending.WELL, Ending.FAILED] == [end.ending for end in ends]
+    (tally,) = told(process, Event.PASS_COMPLETED)
+    assert (2, 1, 1, 0) == tuple(tally[n] for n in ("policies", "rotated", "failed", "skipped"))
+
+
+@virtual
+async def test_a_service_that_is_down_is_waited_for_but_not_longer_than_allowed():
+    stage = Stage()
+    stage.add()
+    stage.script += [("load", Fault.REFUSED)] * 100
+
+    ends, process = await results(stage)
+
+    assert [Ending.FAILED] == [end.ending for end in ends]
+    assert "out_of_patience" == told(process, Event.POLICY_FAILED)[0]["error_code"]
+    assert stage.universe.subjects[0].born.raw == stage.held()
+    assert (process.actor.events[-1][0] - EPOCH) < timedelta(seconds=62)
+    assert 3 < len(told(process, Event.POLICY_RETRYING)) < 10
+
+
+@virtual
+async def test_one_that_comes_back_in_time_is_no_failure():
+    stage = Stage()
+    stage.add()
+    stage.script += [("list", Fault.REFUSED)] * 3
+
+    ends, _ = await results(stage)
+
+    assert [(Ending.WELL, True)] == [(end.ending, end.rotated) for end in ends]
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [(Fault.DENIED, "notpermitted"), (Fault.UNAUTHENTICATED, "unauthenticated")],
+)
+@virtual
+async def test_what_waiting_does_not_mend_is_not_waited_for(fault, code):
+    stage = Stage()
+    stage.add()
+    stage.script.append(("preflight", fault))
+
+    ends, process = await results(stage)
+
+    assert [Ending.FAILED] == [end.ending for end in ends]
+    assert [code] == [fields["error_code"] for fields in told(process, Event.POLICY_FAILED)]
+    assert [] == told(process, Event.POLICY_RETRYING)
+
+
+@virtual
+async def test_a_fault_of_our_own_is_told_as_one_and_stops_nobody_else():
+    stage = Stage()
+    stage.add("bad")
+    stage.add("good")
+    stage.script.append(("load bad", Fault.CRASH_INSIDE))
+
+    ends, process = await results(stage)
+
+    assert [Ending.FAILED, Ending.WELL] == [end.ending for end in ends]
+    (failed,) = told(process, Event.POLICY_FAILED)
+    assert ("internal", "bad") == (failed["error_code"], failed["policy"])
+    assert isinstance(failed["exception"], RuntimeError)
+
+
+@virtual
+async def test_a_plan_is_told_once_and_again_when_it_changes():
+    stage = Stage()
+    stage.add(bounded=True)
+    await stage.come_by()
+    process = stage.universe.process("cron")
+    runner = Runner(process.world, process.reconciler, concurrency=1)
+    for _ in range(3):
+        await runner.look(stage.universe.policies[0])
+
+    assert 1 == len(told(process, Event.POLICY_PLANNED))
