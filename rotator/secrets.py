@@ -110,7 +110,7 @@ class Redacted:
         parts = re.split(r"\.{2,}|[*…•]+", text or "")
         if len(parts) < 2:  # noqa: PLR2004 - a head and a tail
             return cls()
-        return cls(parts[0][:_HEAD], parts[-1][-_TAIL:] if parts[-1] else "")
+        return cls(parts[0][:_HEAD], parts[-1][-_TAIL:])
 
     @property
     def distinctive(self) -> bool:

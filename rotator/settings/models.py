@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rotator.keys import Bindings, KeyType, LegacyBindings, OrgBinding, Role, SpaceBinding
-from rotator.model import Choice, Limits, Policy, Selector, Target
+from rotator.model import Choice, Limits, OnDrift, Policy, Selector, Target
 
 if TYPE_CHECKING:
     from rotator.keys import AnyBindings
@@ -32,6 +32,7 @@ def policy_of(written: schema.Policy) -> Policy:
         lifetime=rotate.lifetime,
         strategy=Choice(rotate.strategy),
         min_interval=rotate.min_interval,
+        on_drift=OnDrift(rotate.on_drift),
         bindings=_bindings(key.bindings) if key.bindings else None,
     )
 

@@ -276,6 +276,7 @@ class Rotate(Section):
     grace_period: Duration = timedelta(hours=1)
     strategy: Literal["auto", "refresh", "reissue"] = "auto"
     min_interval: Duration = timedelta(hours=1)
+    on_drift: Literal["alarm", "rotate"] = "alarm"
 
 
 class Delivery(Section):

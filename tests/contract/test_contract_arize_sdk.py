@@ -92,7 +92,7 @@ class _Account:
     def __init__(self, sdk: _Sdk, **options) -> None:
         self.now = START
         options = ArizeOptions(era=sdk.era, **options)
-        chance = Random(7)  # noqa: S311 - nothing here is worth guessing
+        chance = Random(7)
         self.state = ArizeState(options, clock=lambda: self.now, random=chance)
         self._sdk = sdk
         sdk.port.app = arize_app(self.state)

@@ -82,3 +82,13 @@ def test_a_retirement_may_be_what_is_waited_for():
 
     assert (NOW + MINUTE, "ak-ret...ret is to be revoked then") == (step.until, step.reason.text)
     assert not step.soon
+
+
+def test_of_two_moments_that_are_one_the_expiry_is_told():
+    journal = Journal(retiring=(retiring("two", at=NOW + DAY), retiring(at=NOW + DAY)))
+    s = snapshot(key(expires_at=NOW + 15 * DAY), journal=journal)
+
+    assert "key_near_expiry" == code(decide(s))
+    assert (
+        "ak-two...two is to be revoked then" == decide(snapshot(key(), journal=journal)).reason.text
+    )

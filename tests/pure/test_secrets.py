@@ -130,6 +130,10 @@ def test_any_text_has_a_fingerprint(raw):
     assert len("sha256:") + 16 == len(Secret(raw).fingerprint)
 
 
+def test_half_a_surrogate_pair_has_a_fingerprint():
+    assert "sha256:e2a59eb4b626c99e" == Secret("ak-\ud800").fingerprint
+
+
 @given(raw=any_text)
 def test_any_text_can_be_compared(raw):
     assert Secret(raw) == Secret(raw)
@@ -160,6 +164,10 @@ def test_a_long_secret_matches_what_is_shown_of_it_or_too_little_is(raw):
 )
 def test_the_providers_redacted_key_is_read_whatever_it_masks_with(text):
     assert Redacted("ak-abc", "xyz") == Redacted.parse(text)
+
+
+def test_of_several_masks_the_outer_sides_are_read():
+    assert Redacted("ak-abc", "xyz") == Redacted.parse("ak-abc...mid***xyz")
 
 
 @pytest.mark.parametrize("text", [None, "", "ak-abcdefgh", "unknown", RAW])

@@ -81,6 +81,7 @@ def test_a_key_whose_grace_would_be_too_short_for_a_refresh_is_reissued():
     old = endless()
 
     assert Plan("reissue", old, None, 59 * SECOND) == chosen(old, grace=59 * SECOND)
+    assert 30 * DAY == chosen(old, grace=59 * SECOND, lifetime=30 * DAY).lifetime
 
 
 def test_a_bounded_key_keeps_its_date_while_a_later_rotation_will_extend_it():
@@ -174,6 +175,7 @@ def test_a_refresh_far_from_the_end_asks_for_the_same_end():
     old = key(expires_at=NOW + 14 * DAY + TICK)
 
     assert old.expires_at == chosen(old, **refreshing()).expires_at
+    assert old.expires_at == chosen(old, **refreshing(before_expiry=None)).expires_at
 
 
 def test_a_refresh_near_the_end_asks_for_as_much_life_as_before():

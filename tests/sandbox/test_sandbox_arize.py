@@ -31,7 +31,7 @@ def predefined(name: str) -> dict[str, str]:
 
 
 def chance() -> Random:
-    return Random(7)  # noqa: S311 - nothing here is worth guessing
+    return Random(7)
 
 
 class _Arize:
