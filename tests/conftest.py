@@ -3,9 +3,15 @@
 import asyncio
 import os
 
+import hypothesis
 import pytest
 
 from rotator.sandbox import real_vault
+
+# How many examples a property is tried on: few in every run, many by HYPOTHESIS_PROFILE=thorough.
+hypothesis.settings.register_profile("quick", max_examples=30, deadline=None)
+hypothesis.settings.register_profile("thorough", max_examples=2_000, deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 _LOOP = pytest.StashKey[asyncio.AbstractEventLoop]()
 

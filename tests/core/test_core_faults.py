@@ -1,4 +1,7 @@
-"""Every fault at every request of a rotation, and then others come by."""
+"""Faults at the requests of a rotation, and then others come by.
+
+Here every fourth; `make simulate` plays them all, and their pairs.
+"""
 
 import pytest
 import sim_exhaust
@@ -7,12 +10,12 @@ import sim_exhaust
 @pytest.mark.parametrize("case", sim_exhaust.CASES)
 def test_whatever_goes_wrong_at_whichever_request_no_key_is_lost(case):
     failures = []
-    troubles = sim_exhaust.singles(case)
+    troubles = sim_exhaust.singles(case)[::4]
     for trouble in troubles:
         try:
             sim_exhaust.play(case, trouble)
         except AssertionError as error:
             failures.append(f"{trouble}: {error}")
 
-    assert len(troubles) > 100
+    assert len(troubles) > 25
     assert [] == failures

@@ -75,6 +75,8 @@ class Stage:
     def environ(self):
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         coverage = {k: v for k, v in os.environ.items() if k.startswith("COVERAGE")}
+        if self.trap.is_set:
+            coverage = {}  # What is killed would leave half a file of figures.
         return {
             **kept,
             **coverage,
@@ -158,6 +160,10 @@ class Trap:
 
     def set(self, pattern, *, after):
         self._pattern, self._after, self.sprung = re.compile(pattern), after, False
+
+    @property
+    def is_set(self):
+        return self._pattern is not None and not self.sprung
 
     def around(self, app):
         async def trapped(scope, receive, send):

@@ -10,10 +10,15 @@ from e2e_stage import staged
 DAY = timedelta(days=1)
 
 
-@pytest.fixture(params=["new id", "same id"])
+@pytest.fixture
 def stage(request, tmp_path):
-    with staged(tmp_path, refresh_keeps_id=request.param == "same id") as stage:
+    with staged(tmp_path, refresh_keeps_id=getattr(request, "param", False)) as stage:
         yield stage
+
+
+new_or_same_id = pytest.mark.parametrize(
+    "stage", [False, True], ids=["new id", "same id"], indirect=True
+)
 
 
 def unbounded(stage, name="ci"):
@@ -30,6 +35,7 @@ def near_expiry(stage, name="reports"):
     stage.put(name, api_key=key[1], owner="platform")
 
 
+@new_or_same_id
 def test_a_pass_rotates_what_is_due_and_keeps_what_belongs_to_others(stage):
     unbounded(stage)
     near_expiry(stage)
@@ -57,6 +63,7 @@ def test_a_bounded_key_really_gets_a_longer_life(stage):
     assert new.expires_at - stage.now > 89 * DAY
 
 
+@new_or_same_id
 def test_a_second_pass_finds_nothing_due(stage):
     unbounded(stage)
     stage.run("--once")
@@ -130,6 +137,7 @@ def test_another_process_at_it_is_no_failure(stage):
     assert stage.raws["ci"] == stage.held("ci")
 
 
+@new_or_same_id
 def test_the_daemon_rotates_retires_and_stops_at_sigterm(stage):
     unbounded(stage)
     near_expiry(stage)

@@ -110,7 +110,7 @@ def test_a_file_is_a_mapping(text):
             MERGING,
         ),
         ("a: &a [*a]\n", 1, "it is nested too deeply, or has too many aliases"),
-        ("[" * 200_000, 1, "it is nested too deeply, or has too many aliases"),
+        ("[" * 900, 1, "it is nested too deeply, or has too many aliases"),
         ("- " * 200_000, 1, "it is nested too deeply, or has too many aliases"),
         ("a: [", 2, "did not find expected node content"),
     ],
@@ -119,6 +119,15 @@ def test_a_malformed_file_is_one_mistake_with_its_line(text, line, words):
     (found,) = problems(text)
 
     assert f"rotator.yaml:{line}: not readable as YAML: {words}{CORRECT}" == found
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, "- " * 200_000, "? " * 200_000])
+def test_a_file_deeper_than_any_parser_goes_is_one_mistake_and_no_crash(text):
+    # Newer parsers have a bound of their own, in their own words.
+    (found,) = problems(text)
+
+    assert found.startswith("rotator.yaml:1: not readable as YAML: ")
+    assert "nest" in found
 
 
 def test_mistakes_in_one_file_do_not_hide_those_in_another():
