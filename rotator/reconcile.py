@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from rotator import facts, transitions
 from rotator.backoff import polite
 from rotator.decide import decide
+from rotator.delivery import metadata_of
 from rotator.errors import NotPermitted, Rejected, RotatorError, Temporary
 from rotator.events import Event
 from rotator.keys import KeyType, Scope
@@ -29,7 +30,7 @@ from rotator.model import (
     Snapshot,
     Wait,
 )
-from rotator.rotation import Rotator, accepted_in_time, metadata_of, save
+from rotator.rotation import Rotator, accepted_in_time, save
 from rotator.views import current_keys
 
 if TYPE_CHECKING:

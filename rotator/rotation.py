@@ -14,22 +14,21 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rotator import facts, transitions
-from rotator.backoff import urgent
+from rotator.delivery import Deliverer, Superseded
 from rotator.errors import Ambiguous, Rejected, RotatorError, Temporary
 from rotator.events import Event
 from rotator.keys import Order
-from rotator.model import Delivery, Held, Plan
+from rotator.model import Delivery, Plan
 from rotator.ports import Conflict
 from rotator.strategy import privileges_differ
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
-    from datetime import datetime
 
     from rotator.journal import Journal
-    from rotator.keys import Key, Minted
+    from rotator.keys import Minted
     from rotator.listings import Listings
-    from rotator.model import Mint, Snapshot, Target
+    from rotator.model import Held, Mint, Snapshot
     from rotator.ports import World
     from rotator.secrets import Secret
 
@@ -37,16 +36,12 @@ if TYPE_CHECKING:
 _PROOFS = 5
 
 
-class Superseded(Exception):
-    """Somebody delivered a newer key while we held ours."""
-
-
 class Rotator:
     """Mints and delivers. ``in_flight`` holds the tasks that have a key nobody else has."""
 
     def __init__(self, world: World, listings: Listings) -> None:
         self._world = world
-        self._listings = listings
+        self._deliverer = Deliverer(world, listings)
         self.in_flight: set[asyncio.Task[Snapshot | None]] = set()
 
     async def rotate(self, s: Snapshot, step: Mint) -> Snapshot | None:
@@ -104,7 +99,7 @@ class Rotator:
         if plan.strategy == "reissue":
             proved = await self._prove(s, plan, minted)
         try:
-            held = await self._deliver(s, minted)
+            held = await self._deliverer.deliver(s, minted)
         except Superseded:
             await self._give_up(s, minted)
             return None
@@ -152,90 +147,6 @@ class Rotator:
         with contextlib.suppress(RotatorError):
             await save(self._world, s, transitions.refused(s, minted.key))
         raise error
-
-    # --- delivery ---
-
-    async def _deliver(self, s: Snapshot, minted: Minted) -> tuple[Held, ...]:
-        """Put the key into all targets, for as long as it takes.
-
-        Once one target has it the key is safe, and the others may be left to the next look.
-        """
-        if len(s.held) == 1:
-            return (await self._deliver_to(s, minted, s.held[0], asyncio.Event()),)
-        safe = asyncio.Event()
-        ends = await asyncio.gather(
-            *(self._deliver_to(s, minted, held, safe) for held in s.held), return_exceptions=True
-        )
-        for end in ends:
-            if isinstance(end, BaseException):
-                raise end
-        return tuple(end for end in ends if isinstance(end, Held))
-
-    async def _deliver_to(
-        self, s: Snapshot, minted: Minted, held: Held, safe: asyncio.Event
-    ) -> Held:
-        world = self._world
-        metadata = metadata_of(held.target, minted.key, minted.secret, s.now)
-        began_at, attempt = world.clock.monotonic(), 0
-        while True:
-            try:
-                written = await world.store.write(held, minted.secret, metadata)
-                if isinstance(written, Held):
-                    safe.set()
-                    return written
-                held = await self._contested(s, minted, held)
-            except Superseded:
-                raise
-            except Exception as error:  # noqa: BLE001 - nobody else has this key
-                attempt += 1
-                spent = timedelta(seconds=world.clock.monotonic() - began_at)
-                if safe.is_set() and spent > world.limits.retry_budget:
-                    return held
-                await self._wait_urgently(s, held, error, attempt)
-
-    async def _contested(self, s: Snapshot, minted: Minted, held: Held) -> Held:
-        """Somebody else wrote the secret. What to write over next.
-
-        Raises:
-            Superseded: They carried our rotation on while we were held up, and theirs is the key.
-        """
-        found = await self._world.store.read(held.target)
-        if found.value in {held.value, minted.secret, None}:
-            return found
-        if await self._is_ours(s) or await self._replaced_theirs(s, minted):
-            return found
-        raise Superseded
-
-    async def _is_ours(self, s: Snapshot) -> bool:
-        """Whether the journal still has us as the one who delivers: of two, one must give way."""
-        journal, _ = await self._world.store.load(s.policy.name)
-        rotation, begun = journal.rotation, s.journal.rotation
-        if rotation is None or begun is None or rotation.id != begun.id:
-            return False
-        return rotation.mints[-1:] == begun.mints[-1:]
-
-    async def _replaced_theirs(self, s: Snapshot, minted: Minted) -> bool:
-        """Whether the two keys share an id, and ours is the one that goes on."""
-        rotation, since = s.journal.rotation, self._world.clock.now()
-        for scope in s.policy.selector.scopes:
-            catalog = await self._listings.get(scope, since=since)
-            shown = catalog.by_id.get(rotation.key_id) if rotation else None
-            if shown is not None:
-                return shown.redacted.matches(minted.secret)
-        return False
-
-    async def _wait_urgently(self, s: Snapshot, held: Held, error: Exception, attempt: int) -> None:
-        world = self._world
-        if not isinstance(error, RotatorError):
-            error = Temporary(f"{type(error).__name__} in the store's adapter", remedy="report it")
-        now, deadline = world.clock.now(), facts.old_key_ends(s)
-        left = None if deadline is None else deadline - now
-        fields = facts.of_rotation(s) | facts.of_error(error) | facts.of_grace(deadline, now)
-        level = facts.urgency(left, s.policy.grace)
-        world.emit(
-            Event.DELIVERY_FAILED, level=level, target=str(held.target), attempt=attempt, **fields
-        )
-        await world.clock.sleep(urgent(attempt, left=left, jitter=world.jitter()))
 
     async def _give_up(self, s: Snapshot, minted: Minted) -> None:
         """Another key won: ours is an orphan, unless the two share their id.
@@ -299,15 +210,3 @@ async def accepted_in_time(world: World, secret: Secret) -> bool | None:
         if attempt < _PROOFS:
             await world.clock.sleep(timedelta(seconds=attempt))
     return False
-
-
-def metadata_of(target: Target, key: Key | None, secret: Secret, now: datetime) -> dict[str, str]:
-    """The sibling fields that the policy wants beside the key."""
-    known = {
-        "name": key.name if key else "",
-        "key_id": key.id if key else "",
-        "expires_at": key.expires_at.isoformat() if key and key.expires_at else "never",
-        "redacted_key": str(secret.redacted),
-        "rotated_at": now.isoformat(timespec="seconds"),
-    }
-    return {place: known[fact] for fact, place in target.metadata.items()}
