@@ -196,7 +196,8 @@ class _Transport(hvac.adapters.Adapter):  # type: ignore[misc]  # hvac has no ty
                 timeout=self._kwargs["timeout"],
                 allow_redirects=False,
             )
-        except (requests.RequestException, ValueError) as error:
+        except (OSError, ValueError) as error:
+            # Also those that requests raises before it asks: a file of certificates is not there.
             failure = _failure(error, self.base_uri, place)
         else:
             return answer
@@ -216,6 +217,11 @@ def _failure(error: Exception, address: str, place: str) -> RotatorError:
             )
         case requests.ConnectionError():
             return Unavailable(f"{place}: Vault at {address} cannot be reached: {_root(error)}")
+        case OSError() if not isinstance(error, requests.RequestException):
+            return Unavailable(
+                f"{place}: Vault at {address} cannot be asked: {error}",
+                remedy="check that the files of `ca_cert`, `client_cert` and `client_key` are there",
+            )
         case _:
             return Rejected(
                 f"{place}: {address} cannot be asked: {type(error).__name__}",

@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 
 from rotator import words
 from rotator.settings.schema import FACTS, REGIONS
-from rotator.settings.sources import fault_of
+from rotator.settings.sources import fault_of, fault_of_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from rotator.settings.documents import Where
     from rotator.settings.parts import Parts
@@ -116,6 +117,7 @@ def _of_arize(arize: Arize) -> Iterator[Complaint]:
         yield ("arize", "region"), f"is not a region of Arize; {hint}"
     if arize.base_url is not None and (fault := _fault_of_url(arize.base_url)):
         yield ("arize", "base_url"), fault
+    yield from _of_way("arize", {"ca_cert": arize.ca_cert}, arize.proxy)
 
 
 def _of_vault(vault: Vault) -> Iterator[Complaint]:
@@ -124,22 +126,44 @@ def _of_vault(vault: Vault) -> Iterator[Complaint]:
     if (vault.client_cert is None) != (vault.client_key is None):
         missing = "client_key" if vault.client_key is None else "client_cert"
         yield ("vault",), f"a client certificate needs both of its files; add `{missing}`"
+    names = ("ca_cert", "client_cert", "client_key")
+    yield from _of_way("vault", {name: getattr(vault, name) for name in names}, vault.proxy)
+
+
+def _of_way(
+    section: str, files: Mapping[str, Path | None], proxy: str | None
+) -> Iterator[Complaint]:
+    """What a service is reached with: certificates and a proxy."""
+    for name, file in files.items():
+        if file is not None and (fault := fault_of_file(file)):
+            yield (section, name), fault
+    if proxy is not None and _host_of(proxy) is None:
+        yield (section, "proxy"), "is not the address of a proxy; write it like http://proxy:3128"
 
 
 def _fault_of_url(text: str) -> str | None:
     """Why keys must not be sent there."""
+    host = _host_of(text)
+    if host is None:
+        return "is not an address; write it like https://host:port"
+    url = urlsplit(text)
+    if url.username or url.password:
+        return "must not hold a user or a password; credentials have their own settings"
+    if url.query or url.fragment:
+        return "is followed by more than a path; end it before the ? or the #"
+    if url.scheme == "http" and not _is_loopback(host):
+        return "would send keys unencrypted; use https (http is for loopback only)"
+    return None
+
+
+def _host_of(text: str) -> str | None:
+    """The host of an HTTP address; None unless it is one."""
     try:
         url = urlsplit(text)
         host, _ = url.hostname, url.port
     except ValueError:
-        host, url = None, urlsplit("")
-    if url.scheme not in {"http", "https"} or not host:
-        return "is not an address; write it like https://host:port"
-    if url.username or url.password:
-        return "must not hold a user or a password; credentials have their own settings"
-    if url.scheme == "http" and not _is_loopback(host):
-        return "would send keys unencrypted; use https (http is for loopback only)"
-    return None
+        return None
+    return host if url.scheme in {"http", "https"} else None
 
 
 def _is_loopback(host: str) -> bool:

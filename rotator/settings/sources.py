@@ -43,6 +43,21 @@ def fault_of(source: SecretSource, environ: Mapping[str, str]) -> str | None:
     return None
 
 
+def fault_of_file(file: Path) -> str | None:
+    """Why a file that holds no secret of ours, like a certificate, cannot be read; None if it can.
+
+    Asked before a service is: down there a wrong path looks like a fault of the service.
+    """
+    try:
+        with file.open("rb"):
+            return None
+    except OSError as error:
+        fault = error.strerror
+    except ValueError:
+        fault = "not the path of a file"
+    return f"the file cannot be read: {fault}; name the right one, or allow it"
+
+
 def _from_variable(name: str, environ: Mapping[str, str]) -> Secret:
     # Only what looks like a name is repeated: somebody may have written the secret itself.
     what = f"the variable {name}" if _CAPITALS.fullmatch(name) else "this variable"

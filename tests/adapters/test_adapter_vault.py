@@ -170,6 +170,14 @@ class TestOutages:
         assert isinstance(error, Rejected)
         assert "check `address`" in error.remedy
 
+    @pytest.mark.parametrize("way", [{"verify": "/gone.pem"}, {"client_cert": ("/gone", "/gone")}])
+    async def test_certificates_that_are_not_there(self, opened, way):
+        error = await failure(opened(address="https://127.0.0.1:1", **way).read(TARGET))
+
+        assert isinstance(error, Unavailable)
+        assert "/gone" in error.message
+        assert "`ca_cert`" in error.remedy
+
     async def test_a_connection_that_is_cut(self, store, held, vault):
         vault.fails("refused_before", on="POST")
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from settings_stage import CANARY, ENVIRON, POLICY, SERVICES, VALID, changed, loaded, problems
+from settings_stage import CANARY, ENVIRON, POLICY, SERVICES, VALID, changed, loaded, problems, wrote
 
 from rotator.settings.schema import SecretSource, Token
 
@@ -188,6 +188,8 @@ def test_the_variables_of_vault_are_enough():
         "VAULT_CLIENT_CERT": "c.pem",
         "VAULT_CLIENT_KEY": "c.key",
     }
+    for name in ("ca.pem", "c.pem", "c.key"):
+        wrote("", name)
     vault = loaded(BARE, environ).vault
 
     assert ("https://v:8200", "team", "ca.pem", "c.pem", "c.key") == (
@@ -243,6 +245,7 @@ def test_a_section_that_is_no_mapping_is_left_to_be_complained_of():
     ],
 )
 def test_a_mistake_in_one_of_them_names_it(environ, words):
+    wrote("", "k")
     (found,) = problems(BARE, ENVIRON | environ)
 
     assert found.startswith(f"environment variable VAULT_{words}")

@@ -1,7 +1,7 @@
 """What must not be together outside the policies, or between them and a service."""
 
 import pytest
-from settings_stage import VALID, changed, loaded, problems
+from settings_stage import VALID, changed, loaded, problems, wrote
 
 
 @pytest.mark.parametrize(
@@ -115,9 +115,61 @@ def test_loopback_needs_no_encryption(host):
     ("given", "missing"), [("client_cert", "client_key"), ("client_key", "client_cert")]
 )
 def test_a_client_certificate_has_two_files(given, missing):
+    wrote("", "x.pem")
+
     assert [
         f"rotator.yaml:3: vault: a client certificate needs both of its files; add `{missing}`"
     ] == problems(changed(("vault:\n", f"vault:\n  {given}: x.pem\n")))
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "line"),
+    [
+        ("arize", "ca_cert", 2),
+        ("vault", "ca_cert", 4),
+        ("vault", "client_cert", 4),
+        ("vault", "client_key", 4),
+    ],
+)
+def test_a_file_that_a_service_is_reached_with_can_be_read(section, name, line):
+    wrote("", "there.pem")
+    pair = {"client_cert": "client_key", "client_key": "client_cert"}.get(name)
+    lines = f"  {name}: nowhere.pem\n" + (f"  {pair}: there.pem\n" if pair else "")
+
+    assert [
+        (
+            f"rotator.yaml:{line}: {section}.{name}: the file cannot be read: No such file or"
+            " directory; name the right one, or allow it"
+        )
+    ] == problems(changed((f"{section}:\n", f"{section}:\n{lines}")))
+
+
+@pytest.mark.parametrize(("path", "words"), [(".", "Is a directory"), ('"\\0"', "not the path")])
+def test_what_is_no_file_is_no_certificate(path, words):
+    (found,) = problems(changed(("vault:\n", f"vault:\n  ca_cert: {path}\n")))
+
+    assert words in found
+
+
+@pytest.mark.parametrize(("section", "line"), [("arize", 2), ("vault", 4)])
+@pytest.mark.parametrize("proxy", ["nonsense", "proxy:3128", "http://", "http://proxy:port"])
+def test_a_proxy_has_an_address(section, line, proxy):
+    assert [
+        (
+            f"rotator.yaml:{line}: {section}.proxy: is not the address of a proxy; write it like"
+            " http://proxy:3128"
+        )
+    ] == problems(changed((f"{section}:\n", f"{section}:\n  proxy: {proxy}\n")))
+
+
+@pytest.mark.parametrize("rest", ["?x=1", "#top", "/base?x"])
+def test_an_address_is_not_followed_by_a_query(rest):
+    assert [
+        (
+            "rotator.yaml:4: vault.address: is followed by more than a path; end it before the ?"
+            " or the #"
+        )
+    ] == problems(changed(("https://vault:8200", f'"https://vault:8200{rest}"')))
 
 
 def test_keys_live_in_one_store():
