@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections import Counter
 
 import hypothesis
 import pytest
@@ -16,17 +17,21 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 _LOOP = pytest.StashKey[asyncio.AbstractEventLoop]()
 
 
-def _vaults():
-    address = os.environ.get("ROTATOR_TEST_VAULT_ADDR")
-    program = real_vault.program()
-    if address:
-        return f"Vault cases: on the stand-in AND ON A REAL SERVER, {address}"
-    if program:
-        return f"Vault cases: on the stand-in AND ON A REAL SERVER, {real_vault.version(program)}"
-    return (
-        "Vault cases: ON THE STAND-IN ONLY, since neither `vault` nor `bao` is on PATH "
-        "and ROTATOR_TEST_VAULT_ADDR is not set"
-    )
+def _real():
+    """The real server there is, if any."""
+    address, program = os.environ.get("ROTATOR_TEST_VAULT_ADDR"), real_vault.program()
+    return address or (real_vault.version(program) if program else None)
+
+
+def _vaults(ran):
+    """Says where the Vault cases ran, which is told by their own reports."""
+    real = _real()
+    if not ran:
+        return "Vault cases: none ran"
+    if "real" in ran:
+        return f"Vault cases: {ran['stand-in']} on the stand-in, {ran['real']} ON {real}, FOR REAL"
+    why = "" if real else ": neither vault nor bao is on PATH, no ROTATOR_TEST_VAULT_ADDR"
+    return f"Vault cases: {ran['stand-in']} ON THE STAND-IN ONLY{why}"
 
 
 def pytest_configure(config):
@@ -40,10 +45,8 @@ def pytest_unconfigure(config):
     config.stash[_LOOP].close()
 
 
-def pytest_report_header():
-    return _vaults()
-
-
 def pytest_terminal_summary(terminalreporter):
-    # Again at the end: -q drops the header.
-    terminalreporter.write_line(_vaults())
+    reports = (one for name in ("passed", "failed") for one in terminalreporter.stats.get(name, ()))
+    cases = (one.nodeid for one in reports if "test_contract_vault.py" in one.nodeid)
+    ran = Counter("real" if "[real" in case else "stand-in" for case in cases)
+    terminalreporter.write_line(_vaults(ran))

@@ -4,7 +4,17 @@ import json
 from pathlib import Path
 
 import pytest
-from settings_stage import CANARY, ENVIRON, POLICY, SERVICES, VALID, changed, loaded, problems, wrote
+from settings_stage import (
+    CANARY,
+    ENVIRON,
+    POLICY,
+    SERVICES,
+    VALID,
+    changed,
+    loaded,
+    problems,
+    wrote,
+)
 
 from rotator.settings.schema import SecretSource, Token
 
