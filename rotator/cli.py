@@ -20,6 +20,9 @@ exit codes: 0 all well (also: nothing was due, or another process is at it)
 configuration: rotator.yaml, or --config; see config/rotator.yaml for all of it"""
 
 
+_LAST_PORT = 65535
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; answers its exit code."""
     arguments = _parser().parse_args(argv)
@@ -64,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_run(commands: _Commands) -> None:
     run = _command(commands, "run", "look after all policies, until told to stop")
     _add_config(run)
+    _add_log(run)
     mode = run.add_mutually_exclusive_group()
     mode.add_argument(
         "--once", action="store_true", help="one pass over all policies, then exit (CronJob)"
@@ -100,10 +104,10 @@ def _add_check(commands: _Commands) -> None:
 def _add_sandbox(commands: _Commands) -> None:
     box = _command(commands, "sandbox", "serve an Arize and a Vault stand-in on loopback")
     box.add_argument(
-        "--arize-port", type=int, default=0, metavar="PORT", help="default: a free one"
+        "--arize-port", type=_port, default=0, metavar="PORT", help="default: a free one"
     )
     box.add_argument(
-        "--vault-port", type=int, default=0, metavar="PORT", help="default: a free one"
+        "--vault-port", type=_port, default=0, metavar="PORT", help="default: a free one"
     )
     box.add_argument(
         "--era", choices="ABC", default="C", help="wire format; C is today's (default)"
@@ -139,6 +143,9 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="a file, or a directory of *.yaml (repeatable; default: rotator.yaml)",
     )
+
+
+def _add_log(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--log-level", choices=("debug", "info", "warning", "error"), help="default: info"
     )
@@ -152,10 +159,19 @@ def _sentence(summary: str) -> str:
 
 
 def _share(text: str) -> float:
-    share = float(text)
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1
     if not 0 <= share <= 1:
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError("not a share; write a number from 0 to 1")
     return share
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"not a port; write a number from 0 to {_LAST_PORT}")
+    return int(text)
 
 
 if TYPE_CHECKING:

@@ -123,9 +123,10 @@ class Runner:
     def _out_of_patience(self, policy: Policy, patience: timedelta) -> Result:
         seconds = f"{patience.total_seconds():.0f}s"
         fields: dict[str, object] = {
-            "error": f"a service was not ready for {seconds}; nothing was minted",
+            "error": f"a service was not ready for {seconds}, and no key is undelivered",
             "error_code": "out_of_patience",
-            "remedy": "run again when it is back, or wait longer with --patience",
+            "remedy": "run again when it is back, or wait longer with --patience; what was begun"
+            " is then carried on",
         }
         return self._failed(policy, fields)
 

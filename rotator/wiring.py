@@ -63,7 +63,7 @@ async def connected(
 
     clock = SystemClock(emit)
     store = _store(settings, emit, read)
-    issuer = ArizeIssuer(_arize(settings, store, read), clock=clock, emit=emit)
+    issuer = ArizeIssuer(_arize(settings, store, read, hide), clock=clock, emit=emit)
     world = World(
         issuer=issuer,
         store=store,
@@ -129,7 +129,9 @@ def _auth(
             return KubernetesAuth(auth.role, lambda: read(jwt), auth.mount)
 
 
-def _arize(settings: Settings, store: SecretStore, read: Read) -> ArizeOptions:
+def _arize(
+    settings: Settings, store: SecretStore, read: Read, hide: Callable[[Secret], None]
+) -> ArizeOptions:
     arize = settings.arize
 
     async def credential() -> Secret:
@@ -144,6 +146,7 @@ def _arize(settings: Settings, store: SecretStore, read: Read) -> ArizeOptions:
                 f"the store holds no management key at {target}",
                 remedy="put one there, or point `arize.api_key` elsewhere",
             )
+        hide(value)
         return value
 
     return ArizeOptions(

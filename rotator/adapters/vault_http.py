@@ -220,7 +220,7 @@ def _failure(error: Exception, address: str, place: str) -> RotatorError:
         case OSError() if not isinstance(error, requests.RequestException):
             return Unavailable(
                 f"{place}: Vault at {address} cannot be asked: {error}",
-                remedy="check that the files of `ca_cert`, `client_cert` and `client_key` are there",
+                remedy="check the files of `ca_cert`, `client_cert` and `client_key`",
             )
         case _:
             return Rejected(

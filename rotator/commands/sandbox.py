@@ -60,6 +60,11 @@ def _announce(
     file: Path | None, text: str, management_key: str, *, arize_url: str, vault_url: str
 ) -> None:
     """Everything on stdout can be given to a shell. The credentials open toys only."""
+    if file is not None:
+        try:
+            file.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise ConfigError([f"{file}: cannot be written: {error.strerror}"]) from None
     sys.stdout.write(
         f"# Arize stand-in at {arize_url}, Vault stand-in at {vault_url}; Ctrl-C ends both.\n"
         f"export ARIZE_API_KEY={management_key}\n"
@@ -69,9 +74,5 @@ def _announce(
     if file is None:
         sys.stdout.write("# Three keys are due; --write-config writes their policies.\n")
     else:
-        try:
-            file.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise ConfigError([f"{file}: cannot be written: {error.strerror}"]) from None
         sys.stdout.write(f"# Three keys are due: rotator run --once --config {file}\n")
     sys.stdout.flush()

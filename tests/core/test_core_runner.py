@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sim_network import Fault
 from sim_services import EPOCH
-from sim_stage import Stage, virtual
+from sim_stage import Stage, said, virtual
 
 from rotator.events import Event
 from rotator.model import Selector
@@ -48,6 +48,20 @@ async def test_a_service_that_is_down_is_waited_for_but_not_longer_than_allowed(
     assert stage.universe.subjects[0].born.raw == stage.held()
     assert (process.actor.events[-1][0] - EPOCH) < timedelta(seconds=62)
     assert 3 < len(told(process, Event.POLICY_RETRYING)) < 10
+
+
+@virtual
+async def test_giving_up_behind_the_mint_does_not_claim_that_nothing_was_minted():
+    stage = Stage()
+    stage.add()
+    stage.script += [("try", Fault.REFUSED)] * 100
+
+    _, process = await results(stage)
+
+    (failed,) = told(process, Event.POLICY_FAILED)
+    assert "a service was not ready for 60s, and no key is undelivered" == failed["error"]
+    assert stage.universe.subjects[0].born.raw != stage.held()
+    assert ["rotation.delivered"] == [e for e in said(process) if e == "rotation.delivered"]
 
 
 @virtual

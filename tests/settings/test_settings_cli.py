@@ -96,3 +96,35 @@ def test_a_key_that_is_written_into_the_file_is_not_shown(capsys):
     code = main(["check"])
 
     assert (2, False) == (code, CANARY in "".join(capsys.readouterr()))
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("--arize-port=99999", "not a port; write a number from 0 to 65535"),
+        ("--vault-port=-1", "not a port; write a number from 0 to 65535"),
+        ("--error-rate=2", "not a share; write a number from 0 to 1"),
+        ("--error-rate=half", "not a share; write a number from 0 to 1"),
+    ],
+)
+def test_a_wrong_option_says_what_to_write_instead(option, words, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["sandbox", option])
+
+    assert 2 == ended.value.code
+    assert capsys.readouterr().err.endswith(f"argument {option.partition('=')[0]}: {words}\n")
+
+
+def test_a_configuration_that_cannot_be_written_is_all_that_the_sandbox_says(capsys):
+    assert (2, ("", "no/x.yaml: cannot be written: No such file or directory\n")) == (
+        main(["sandbox", "--write-config", "no/x.yaml"]),
+        capsys.readouterr(),
+    )
+
+
+@pytest.mark.parametrize("command", ["plan", "check"])
+def test_a_command_without_a_log_has_no_options_for_one(command, capsys):
+    with pytest.raises(SystemExit):
+        main([command, "--log-level", "debug"])
+
+    assert "unrecognized arguments: --log-level" in capsys.readouterr().err

@@ -1,0 +1,44 @@
+"""From a configuration to services that work together."""
+
+import json
+
+import yaml
+
+from rotator.keys import Scope
+from rotator.sandbox.arize import arize_app, live_state
+from rotator.sandbox.server import serving
+from rotator.settings import load
+from rotator.wiring import connected
+
+
+def configured(folder, url):
+    """The management key lies in the store."""
+    document = {
+        "arize": {"base_url": url, "api_key": {"vault": {"path": "own", "field": "api_key"}}},
+        "files": {"directory": str(folder / "store")},
+        "policies": [
+            {
+                "name": "ci",
+                "key": {"id": "k1"},
+                "rotate": {"max_age": "30d"},
+                "deliver": {"path": "ci", "field": "api_key"},
+            }
+        ],
+    }
+    file = folder / "rotator.yaml"
+    file.write_text(yaml.safe_dump(document), encoding="utf-8")
+    return load([file], {})
+
+
+async def test_a_management_key_from_the_store_is_hidden_like_one_from_a_file(tmp_path):
+    arize, hidden = live_state(), []
+    place = tmp_path / "store" / "secrets" / "own.json"
+    place.parent.mkdir(parents=True)
+    place.write_text(json.dumps({"version": 1, "data": {"api_key": arize.management_key}}))
+
+    async with serving(arize_app(arize)) as served:
+        settings = configured(tmp_path, served.url)
+        async with connected(settings, lambda *_, **__: None, hide=hidden.append) as services:
+            await services.listings.get(Scope())
+
+    assert [arize.management_key] == [secret.reveal() for secret in hidden]
