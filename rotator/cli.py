@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rotator import __version__
+from rotator.adapters.process import forbid_dumps
 from rotator.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     command: Callable[[argparse.Namespace], int] = import_module(
         f"rotator.commands.{arguments.command}"
     ).command
+    forbid_dumps()
     try:
         return command(arguments)
     except ConfigError as error:

@@ -2,7 +2,8 @@
 
 A raw key is wrapped at the place where its bytes arrive and unwrapped where they leave: in the
 request to the provider, in the write to the store, nowhere else. In between there is nothing that
-``repr``, ``str``, ``format``, ``json``, ``pickle`` or a traceback with locals could show.
+``repr``, ``str``, ``format``, ``json``, ``pickle`` or a traceback with locals could show, and
+nothing that a search through a dump of the memory would find.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import secrets
 from dataclasses import dataclass
 from typing import Generic, Never, TypeVar
 
@@ -62,10 +64,27 @@ class Masked(Generic[T]):
         raise TypeError("a masked value cannot be hashed")
 
 
-class Secret(Masked[str]):
-    """A raw key, token or password. Compared in constant time."""
+#: What a secret is veiled with while it waits. It decides nothing: any bytes would do.
+_PAD = secrets.token_bytes(64)
 
-    __slots__ = ()
+
+class Secret(Masked[str]):
+    """A raw key, token or password. Compared in constant time.
+
+    It waits as bytes that are meaningless without a pad kept elsewhere. Whoever owns the process
+    can still put the two together; whoever searches its memory or a dump for keys finds none.
+    """
+
+    __slots__ = ("__veiled",)
+
+    def __init__(self, value: str) -> None:
+        super().__init__("")
+        # JSON can bring half a surrogate pair, and the error for that would carry the secret.
+        self.__veiled = _veil(value.encode(errors="surrogatepass"))
+
+    def reveal(self) -> str:
+        """The value itself. Every call of this is a place to review."""
+        return self._bytes().decode(errors="surrogatepass")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
@@ -90,8 +109,14 @@ class Secret(Masked[str]):
         return Redacted(raw[:6], raw[-3:]) if len(raw) >= _LONG_ENOUGH else Redacted()
 
     def _bytes(self) -> bytes:
-        # JSON can bring half a surrogate pair, and the error for that would carry the secret.
-        return self.reveal().encode(errors="surrogatepass")
+        return _veil(self.__veiled)
+
+
+def _veil(data: bytes) -> bytes:
+    """Exclusive or with the pad, over and over; a second time takes it away again."""
+    pad = _PAD * (len(data) // len(_PAD) + 1)
+    mixed = int.from_bytes(data) ^ int.from_bytes(pad[: len(data)])
+    return mixed.to_bytes(len(data))
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,16 +80,17 @@ class Stage:
         return {
             **kept,
             **coverage,
+            "TMPDIR": str(self.folder),
             "ARIZE_API_KEY": self.arize.management_key,
             "VAULT_TOKEN": "root",
         }
 
-    def start(self, *arguments):
+    def start(self, *arguments, program=("-m", "rotator"), ask=False):
         return subprocess.Popen(
-            [sys.executable, "-m", "rotator", *arguments],
+            [sys.executable, *program, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if ask else subprocess.DEVNULL,
             env=self.environ,
             cwd=self.folder,
             text=True,
@@ -121,7 +122,8 @@ class Stage:
         return answer["data"]["data"]["api_key"] if answer else None
 
     def journal(self, name):
-        return self.ask_vault("GET", f"secret/data/rotator/{name}")["data"]["data"]
+        answer = self.ask_vault("GET", f"secret/data/rotator/{name}")
+        return answer["data"]["data"] if answer else None
 
     def put(self, name, **fields):
         self.ask_vault("POST", f"secret/data/apps/{name}", {"data": fields})
@@ -150,31 +152,40 @@ class Run:
 
 
 class Trap:
-    """Kills a process, with SIGKILL, at a request of its: before it is carried out or after."""
+    """Cuts connections at a request: before it is carried out or after.
+
+    The process that asks is killed, with SIGKILL, unless ``kill`` says otherwise.
+    """
 
     def __init__(self):
         self._pattern = None
-        self._after = False
+        self._after = self._kill = False
+        self._left = 0
         self.process = None
-        self.sprung = False
 
-    def set(self, pattern, *, after):
-        self._pattern, self._after, self.sprung = re.compile(pattern), after, False
+    def set(self, pattern, *, after, kill=True, times=1):
+        self._pattern, self._after, self._kill = re.compile(pattern), after, kill
+        self._left = times
 
     @property
     def is_set(self):
-        return self._pattern is not None and not self.sprung
+        return self._left > 0
+
+    @property
+    def sprung(self):
+        return self._pattern is not None and not self.is_set
 
     def around(self, app):
         async def trapped(scope, receive, send):
             label = f"{scope['method']} {scope['path']}"
-            if self._pattern is None or self.sprung or not self._pattern.search(label):
+            if not self.is_set or not self._pattern.search(label):
                 await app(scope, receive, send)
                 return
-            self.sprung = True
+            self._left -= 1
             if self._after:
                 await app(scope, receive, _nowhere)
-            self.process.kill()
+            if self._kill:
+                self.process.kill()
             await scope["extensions"][DROP]()
 
         return trapped
@@ -185,12 +196,13 @@ async def _nowhere(message):
 
 
 @contextmanager
-def staged(folder, **options):
+def staged(folder, *, around=lambda app, _: app, **options):
+    """A stage in ``folder``; ``around`` wraps the applications, given each with its name."""
     arize, vault = live_state(ArizeOptions(**options)), live_vault()
     trap = Trap()
     with (
-        serving_in_thread(trap.around(arize_app(arize))) as arize_url,
-        serving_in_thread(trap.around(vault_app(vault))) as vault_url,
+        serving_in_thread(around(trap.around(arize_app(arize)), "arize")) as arize_url,
+        serving_in_thread(around(trap.around(vault_app(vault)), "vault")) as vault_url,
     ):
         urls = {"arize": arize_url, "vault": vault_url}
         yield Stage(arize, vault, urls, folder, trap=trap)
