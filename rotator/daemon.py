@@ -159,8 +159,10 @@ class Daemon:
             except Exception:  # noqa: BLE001 - a look meets it too, says so and tries again
                 self._begin(name)
                 continue
-            step = decide(replace(last, keys=keys, now=self._world.clock.now()))
+            s = replace(last, keys=keys, now=self._world.clock.now())
+            step = decide(s)
             if not isinstance(step, Wait) or step.soon:
                 self._begin(name)
             else:
+                self._world.seen(s, step)
                 self._schedule(name, step.until)

@@ -50,6 +50,7 @@ class Event(StrEnum):
     RETIRE_FAILED = "rotation.retire_failed"
     MANAGEMENT_KEY_CHANGED = "management_key.changed"
     VAULT_LOGIN = "vault.login"
+    VAULT_RENEWED = "vault.renewed"
     LIBRARY = "library.log"
     CRASHED = "process.crashed"
     LINES_DROPPED = "log.dropped"
@@ -239,6 +240,9 @@ CATALOGUE: dict[Event, Meaning] = {
     ),
     Event.VAULT_LOGIN: Meaning(
         "info", "Logged in to Vault.", ("method", "ttl_seconds", "renewable")
+    ),
+    Event.VAULT_RENEWED: Meaning(
+        "debug", "The Vault token was prolonged.", ("method", "ttl_seconds", "renewable")
     ),
     Event.LIBRARY: Meaning(
         "debug",

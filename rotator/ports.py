@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rotator.events import Event
     from rotator.journal import Journal
     from rotator.keys import Listing, Minted, Order, Scope
-    from rotator.model import Held, Limits, Target
+    from rotator.model import Held, Limits, Snapshot, Step, Target
     from rotator.secrets import Secret
 
 
@@ -168,6 +168,28 @@ class Emit(Protocol):
         ...
 
 
+class Called(Protocol):
+    """Told of every request to a service. Never raises, and never waits for anything.
+
+    It stands between the answer to a mint and the delivery, and is called in any thread.
+    """
+
+    def __call__(self, service: str, operation: str, status: int | None, seconds: float, /) -> None:
+        """Note a request.
+
+        Args:
+            service: ``arize`` or ``vault``.
+            operation: What was asked for, in a word out of few.
+            status: HTTP's; None when no whole answer came.
+            seconds: How long that took.
+        """
+        ...
+
+
+def unheard(*_: object) -> None:
+    """Where nobody wants to know."""
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """Everything outside the reconcile: what a simulation replaces, all of it and nothing else."""
@@ -183,3 +205,5 @@ class World:
     new_id: Callable[[], str]
     #: A number in [0, 1), for delays.
     jitter: Callable[[], float]
+    #: Told what each look saw at its end, and the step decided from it. Never raises.
+    seen: Callable[[Snapshot, Step], None] = unheard

@@ -86,6 +86,7 @@ class Runner:
                 "exception": error,
             }
             return self._failed(policy, fields)
+        self._world.seen(looked.snapshot, looked.step)
         return self._ended(policy, looked)
 
     async def once(

@@ -15,7 +15,7 @@ from rotator.adapters.clock import SystemClock
 from rotator.errors import Unauthenticated
 from rotator.listings import Listings
 from rotator.model import Target
-from rotator.ports import World
+from rotator.ports import World, unheard
 from rotator.reconcile import Reconciler
 from rotator.settings import read_secret, schema
 
@@ -23,11 +23,23 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
     from rotator.adapters.vault import AppRoleAuth, KubernetesAuth, TokenAuth, VaultOptions
-    from rotator.ports import Emit, SecretStore
+    from rotator.model import Snapshot, Step
+    from rotator.ports import Called, Emit, SecretStore
     from rotator.secrets import Secret
     from rotator.settings import Settings
 
     Read = Callable[[schema.SecretSource], Secret]
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Looks on, and has no say: see :class:`~rotator.ports.Called` and ``World.seen``."""
+
+    called: Called = unheard
+    seen: Callable[[Snapshot, Step], None] = unheard
+
+
+NOBODY = Watch()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +56,9 @@ async def connected(
     settings: Settings,
     emit: Emit,
     *,
-    hide: Callable[[Secret], None] = lambda _: None,
+    hide: Callable[[Secret], None] = unheard,
     environ: Mapping[str, str] = os.environ,
+    watch: Watch = NOBODY,
 ) -> AsyncIterator[Connected]:
     """Everything a command needs, until the block ends. Nothing is asked of a service yet.
 
@@ -54,6 +67,7 @@ async def connected(
         emit: Hears of events.
         hide: Is told every credential that is read, for whoever must never show one.
         environ: The variables that secrets are read from.
+        watch: Who looks on.
     """
 
     def read(source: schema.SecretSource) -> Secret:
@@ -62,8 +76,10 @@ async def connected(
         return secret
 
     clock = SystemClock(emit)
-    store = _store(settings, emit, read)
-    issuer = ArizeIssuer(_arize(settings, store, read, hide), clock=clock, emit=emit)
+    store = _store(settings, emit, watch.called, read)
+    issuer = ArizeIssuer(
+        _arize(settings, store, read, hide), clock=clock, emit=emit, called=watch.called
+    )
     world = World(
         issuer=issuer,
         store=store,
@@ -73,6 +89,7 @@ async def connected(
         me=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",
         new_id=lambda: secrets.token_hex(8),
         jitter=SystemRandom().random,
+        seen=watch.seen,
     )
     listings = Listings(issuer, clock)
     try:
@@ -82,7 +99,7 @@ async def connected(
         await store.close()
 
 
-def _store(settings: Settings, emit: Emit, read: Read) -> SecretStore:
+def _store(settings: Settings, emit: Emit, called: Called, read: Read) -> SecretStore:
     """The store that is configured. Imported here: hvac costs a fifth of a second."""
     if settings.vault is None:
         from rotator.adapters.files import FileStore  # noqa: PLC0415
@@ -90,10 +107,10 @@ def _store(settings: Settings, emit: Emit, read: Read) -> SecretStore:
         return FileStore(settings.directory)
     from rotator.adapters.vault import VaultStore  # noqa: PLC0415
 
-    return VaultStore(_vault(settings.vault, read), emit)
+    return VaultStore(_vault(settings.vault, called, read), emit)
 
 
-def _vault(vault: schema.Vault, read: Read) -> VaultOptions:
+def _vault(vault: schema.Vault, called: Called, read: Read) -> VaultOptions:
     from rotator.adapters.vault import VaultOptions  # noqa: PLC0415
 
     verify: bool | str = not vault.skip_verify
@@ -112,6 +129,7 @@ def _vault(vault: schema.Vault, read: Read) -> VaultOptions:
         client_cert=certificate,
         timeout=vault.timeout,
         proxy=vault.proxy,
+        called=called,
     )
 
 

@@ -26,12 +26,13 @@ from rotator.adapters.arize_errors import Answer, http_date, scrub
 from rotator.adapters.arize_issuer import ArizeCalls
 from rotator.adapters.arize_options import ArizeOptions
 from rotator.errors import ConfigError
+from rotator.ports import unheard
 from rotator.secrets import Masked
 
 if TYPE_CHECKING:
     from rotator.adapters.arize_errors import Call
     from rotator.adapters.clock import ProviderClock
-    from rotator.ports import Emit
+    from rotator.ports import Called, Emit
     from rotator.secrets import Secret
 
 __all__ = ["ArizeIssuer", "ArizeOptions"]
@@ -41,6 +42,8 @@ _MOST, _MOST_OF_MINT = 8 * 2**20, 2**20
 #: Below what servers commonly allow an idle connection (5 s and more): one that is closed at the
 #: moment of a mint would make it ambiguous for nothing.
 _KEEPALIVE_SECONDS = 4.0
+#: What a request is for, in a word.
+_OPERATIONS = {"GET": "list", "POST": "mint", "PUT": "revoke", "DELETE": "revoke"}
 #: Raised before a byte of the request itself leaves, whatever was said to a proxy.
 _NOT_SENT = (
     httpx.ConnectError,
@@ -60,6 +63,7 @@ class ArizeIssuer(ArizeCalls):
         options: See :class:`ArizeOptions`.
         clock: Told the provider's time by every answer but a mint's.
         emit: For what an operator should know and no caller can be told.
+        called: Told of every request.
         transport: Carries the requests instead of the network.
 
     Raises:
@@ -72,9 +76,10 @@ class ArizeIssuer(ArizeCalls):
         *,
         clock: ProviderClock,
         emit: Emit,
+        called: Called = unheard,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._wire = _Wire(options, clock, transport)
+        self._wire = _Wire(options, clock, called, transport)
         credential = Credential(options.credential, emit)
         super().__init__(self._wire.exchange, credential, clock, emit, options.timeout)
 
@@ -135,10 +140,12 @@ class _Wire:
         self,
         options: ArizeOptions,
         clock: ProviderClock,
+        called: Called,
         transport: httpx.AsyncBaseTransport | None,
     ) -> None:
         self._options = options
         self._clock = clock
+        self._called = called
         self._base = options.base_url.rstrip("/")
         self._transport = transport or _network(options)
         #: Only httpcore tells when it begins to send; of others the worst is assumed.
@@ -149,7 +156,7 @@ class _Wire:
 
     async def exchange(self, call: Call, credential: Secret, deadline: float) -> Answer:
         """Make the request, until ``deadline`` of the loop's clock at the latest."""
-        attempt = _Attempt(deadline)
+        attempt, began = _Attempt(deadline), self._clock.monotonic()
         try:
             async with asyncio.timeout_at(deadline), self._slots:
                 await self._send(call, credential, attempt)
@@ -161,7 +168,10 @@ class _Wire:
         except asyncio.CancelledError as error:
             # Goes on, without the frames of httpx and h11, whose locals hold the headers.
             raise error.with_traceback(None) from None
-        return attempt.answer(credential)
+        answer = attempt.answer(credential)
+        status = None if answer.broken else answer.status
+        self._called("arize", _OPERATIONS[call.method], status, self._clock.monotonic() - began)
+        return answer
 
     async def close(self) -> None:
         await self._transport.aclose()

@@ -18,14 +18,14 @@ from rotator.adapters.vault_http import Connection
 from rotator.adapters.vault_kv import V1, V2, Engines, Found
 from rotator.errors import NotPermitted, Rejected
 from rotator.journal import Journal
-from rotator.ports import Conflict
+from rotator.ports import Conflict, unheard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rotator.adapters.vault_http import Api, Json
     from rotator.model import Held, Target
-    from rotator.ports import Emit
+    from rotator.ports import Called, Emit
     from rotator.secrets import Secret
 
 __all__ = ["AppRoleAuth", "KubernetesAuth", "TokenAuth", "VaultOptions", "VaultStore"]
@@ -50,6 +50,7 @@ class VaultOptions:
         timeout: For a whole call.
         proxy: URL of a proxy; those of the environment are not used.
         workers: Threads for reads, and as many for writes, started when first needed.
+        called: Told of every request, in the thread that makes it.
     """
 
     address: str
@@ -62,12 +63,19 @@ class VaultOptions:
     timeout: timedelta = timedelta(seconds=10)
     proxy: str | None = None
     workers: int = 8
+    called: Called = unheard
 
     @property
     def connection(self) -> Connection:
         """The part that the wire needs."""
         return Connection(
-            self.address, self.namespace, self.verify, self.client_cert, self.timeout, self.proxy
+            self.address,
+            self.namespace,
+            self.verify,
+            self.client_cert,
+            self.timeout,
+            self.proxy,
+            self.called,
         )
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from rotator.adapters.vault_errors import Refused
 from rotator.errors import RotatorError, Unauthenticated
+from rotator.events import Event
 from rotator.secrets import Secret
 
 if TYPE_CHECKING:
@@ -121,8 +122,9 @@ class Keeper:
         self._lock = threading.Lock()
         self._login: Login | None = None
         self._doubted = -math.inf
-        #: Logins not yet announced. A deque, because threads append and the event loop takes.
-        self.news: deque[Login] = deque()
+        #: Logins and renewals not yet announced. A deque, because threads append and the event
+        #: loop takes.
+        self.news: deque[tuple[Event, Login]] = deque()
 
     def login(self, api: Api, *, prolong: bool) -> Login:
         """The present token; with ``prolong``, after seeing to it when it is time.
@@ -191,7 +193,7 @@ class Keeper:
                 remedy="check that its file is there and readable",
             ) from error
         self._login = login
-        self.news.append(login)
+        self.news.append((Event.VAULT_LOGIN, login))
         return login
 
     def _prolonged(self, api: Api, old: Login) -> Login:
@@ -223,7 +225,10 @@ class Keeper:
             _seconds(facts, "lease_duration"),
             renewable=_renewable(facts),
         )
-        return new if new.ends > old.ends + _GROWTH else None
+        if new.ends <= old.ends + _GROWTH:
+            return None
+        self.news.append((Event.VAULT_RENEWED, new))
+        return new
 
 
 def _login(answer: Json, method: str) -> Login:

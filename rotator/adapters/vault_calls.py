@@ -19,7 +19,6 @@ from rotator.adapters.vault_auth import Keeper, Login
 from rotator.adapters.vault_errors import Refused, translated
 from rotator.adapters.vault_http import Api
 from rotator.errors import RotatorError, Unavailable
-from rotator.events import Event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -164,10 +163,10 @@ class Calls:
         """Tell of logins, and start to look after the token if it is one that ends."""
         news = self._keeper.news
         while news:
-            login = news.popleft()
+            event, login = news.popleft()
             ends = math.isfinite(login.ttl)
             self._emit(
-                Event.VAULT_LOGIN,
+                event,
                 method=login.method,
                 ttl_seconds=round(login.ttl) if ends else None,
                 renewable=login.renewable,

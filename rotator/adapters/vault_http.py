@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import ssl
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -21,8 +22,10 @@ import urllib3
 
 from rotator.adapters.vault_errors import Refused, leaves, scrubbed
 from rotator.errors import Rejected, RotatorError, Unavailable
+from rotator.ports import unheard
 
 if TYPE_CHECKING:
+    from rotator.ports import Called
     from rotator.secrets import Secret
 
 Json = dict[str, Any]
@@ -36,7 +39,8 @@ class Connection:
     """How to reach Vault.
 
     ``verify`` is False (no check at all), True (the system's authorities) or a CA bundle's path;
-    ``client_cert`` is certificate and key. ``timeout`` is for a whole call.
+    ``client_cert`` is certificate and key. ``timeout`` is for a whole call. ``called`` is told of
+    every request, in the thread that makes it.
     """
 
     address: str
@@ -45,6 +49,7 @@ class Connection:
     client_cert: tuple[str, str] | None = None
     timeout: timedelta = timedelta(seconds=10)
     proxy: str | None = None
+    called: Called = unheard
 
 
 class Api:
@@ -55,7 +60,7 @@ class Api:
     """
 
     def __init__(self, connection: Connection) -> None:
-        session = requests.Session()
+        session = _Session(connection.called)
         # Neither proxies nor .netrc credentials nor CA bundles from the environment.
         session.trust_env = False
         session.verify = connection.verify
@@ -145,6 +150,36 @@ class Api:
     def close(self) -> None:
         """Close the connections."""
         self._client.adapter.close()
+
+
+class _Session(requests.Session):
+    """Tells of each request what came of it."""
+
+    def __init__(self, called: Called) -> None:
+        super().__init__()
+        self._called = called
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        """Send one request and read its answer."""
+        began, status = time.monotonic(), None
+        try:
+            answer = super().send(request, **options)
+            status = answer.status_code
+        finally:
+            self._called("vault", _operation(request), status, time.monotonic() - began)
+        return answer
+
+
+def _operation(request: requests.PreparedRequest) -> str:
+    """What a request is for, in a word."""
+    path = request.path_url.removeprefix("/v1/")
+    if path.startswith("auth/token/"):
+        return "token"
+    if path.startswith("auth/"):
+        return "login"
+    if path.startswith("sys/"):
+        return "sys"
+    return "read" if request.method == "GET" else "write"
 
 
 class _Transport(hvac.adapters.Adapter):  # type: ignore[misc]  # hvac has no types

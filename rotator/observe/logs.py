@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from rotator.events import Level
     from rotator.observe.values import Plain
+    from rotator.ports import Emit
     from rotator.secrets import Secret
 
     Renderer = Callable[[Any, str, MutableMapping[str, Any]], str]
@@ -86,6 +87,7 @@ class Observer:
             processors=[_arranged, self._scrubbed, renderer],
             wrapper_class=structlog.make_filtering_bound_logger(_RANKS[level]),
         ).bind()
+        self._listeners: list[Emit] = []
         self._capture = Capture(self, self.flush, chatty=level == "debug")
         with contextlib.suppress(RuntimeError):
             self.attach(asyncio.get_running_loop())
@@ -96,12 +98,32 @@ class Observer:
 
         A field ``level`` overrides the catalogue's level.
         """
+        self._line(event, fields)
+        for listener in self._listeners:
+            try:
+                listener(event, **fields)
+            except Exception as error:  # noqa: BLE001 - who looks on must not stop what goes on
+                self._line(Event.CRASHED, {"exception": error})
+
+    def _line(self, event: Event, fields: Mapping[str, object]) -> None:
         level = _level(event, fields.get("level"))
         try:
             self._logger.log(_RANKS[level], event, level_name=level, fields=fields)
         except Exception:  # noqa: BLE001 - that it happened is worth a line even if its fields are not
             line = {"timestamp": _now(), "level": level, "event": str(event)}
             self._writer.put(json.dumps(line), major=True)
+
+    def listen(self, listener: Emit) -> None:
+        """Tell ``listener`` of every event as well, also of those below the level that is shown.
+
+        It is called in the thread that emits, and waited for: it must be quick. Should it raise,
+        that is shown, and nothing stops.
+        """
+        self._listeners.append(listener)
+
+    def clean(self, text: str) -> str:
+        """``text`` as a line would show it: without what is, or looks like, a secret."""
+        return self._scrub(text, Trust.OWN)
 
     def hide(self, secret: Secret) -> None:
         """Never show ``secret``, however encoded, whoever says it."""

@@ -83,10 +83,17 @@ class Stage(httpx.AsyncBaseTransport):
         self.answers = answers
         self.requests = []
         self.events = []
+        self.calls = []
         self.clock = Clock()
         self.source = source or Source()
         self.options = ArizeOptions(HOST, self.source, timeout=timeout, **options)
-        self.issuer = ArizeIssuer(self.options, clock=self.clock, emit=self._emit, transport=self)
+        self.issuer = ArizeIssuer(
+            self.options,
+            clock=self.clock,
+            emit=self._emit,
+            called=lambda *call: self.calls.append(call),
+            transport=self,
+        )
 
     def _emit(self, event, /, **fields):
         self.events.append((event, fields))

@@ -267,3 +267,30 @@ async def test_a_request_that_ran_out_of_time_gives_its_connection_back():
     with pytest.raises(Unavailable):
         await stage.issuer.revoke("K1")
     await stage.issuer.revoke("K2")
+
+
+# What is told of requests.
+
+
+async def test_every_request_is_told_with_what_it_was_for_and_its_status():
+    stage = Stage(page(), minted(), DONE, problem(503))
+    await stage.issuer.keys(Scope())
+    await stage.issuer.refresh("K1", expires_at=None, grace=HOUR)
+    await stage.issuer.revoke("K1")
+    with pytest.raises(Temporary):
+        await stage.issuer.accepts(SECRET)
+    assert [call[:3] for call in stage.calls] == [
+        ("arize", "list", 200),
+        ("arize", "mint", 201),
+        ("arize", "revoke", 204),
+        ("arize", "list", 503),
+    ]
+    assert all(0 <= seconds < 1 for *_, seconds in stage.calls)
+
+
+@pytest.mark.parametrize("answer", [NEVER, httpx.ConnectError("refused")])
+async def test_a_request_without_an_answer_has_no_status(answer):
+    stage = Stage(answer, timeout=timedelta(seconds=0.05))
+    with pytest.raises(Unavailable):
+        await stage.issuer.keys(Scope())
+    assert [call[:3] for call in stage.calls] == [("arize", "list", None)]

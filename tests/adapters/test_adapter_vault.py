@@ -19,6 +19,7 @@ from rotator.errors import (
     Unauthenticated,
     Unavailable,
 )
+from rotator.events import Event
 from rotator.journal import Journal
 from rotator.model import Target
 from rotator.ports import Conflict
@@ -373,6 +374,59 @@ class TestTokens:
 
         assert first.token == again.token
         assert 0.5 < keeper.rest()
+
+    async def test_a_renewal_is_news_with_the_life_that_it_gives(self):
+        class Api:
+            def use(self, token):
+                pass
+
+            def lookup_self(self):
+                return {"data": {"ttl": 1, "expire_time": "soon", "renewable": True}}
+
+            def renew_self(self):
+                return {"auth": {"lease_duration": 300, "renewable": True}}
+
+        keeper, api = Keeper(TokenAuth(lambda: Secret(TOKEN))), Api()
+        keeper.login(api, prolong=True)
+        keeper.outlasting(api, timedelta(minutes=1))
+
+        assert [(Event.VAULT_LOGIN, 1), (Event.VAULT_RENEWED, 300)] == [
+            (event, login.ttl) for event, login in keeper.news
+        ]
+
+
+class TestCalls:
+    async def test_every_request_is_told_with_its_status_and_time(self, opened, vault):
+        calls = []
+        store = opened(
+            AppRoleAuth("role", lambda: Secret("secret-id")),
+            called=lambda *call: calls.append(call),
+        )
+        vault.fails("refused_before", on="login")
+        vault.fails("status", on="login", status=503)
+
+        await failure(store.read(TARGET))
+        await failure(store.read(TARGET))
+
+        assert [("vault", "login", None), ("vault", "login", 503), ("vault", "sys", 200)] == [
+            call[:3] for call in calls
+        ]
+        assert all(0 < seconds < 5 for *_, seconds in calls)
+
+    async def test_what_a_request_is_for_is_one_word_of_few(self, opened):
+        calls = []
+        store = opened(called=lambda *call: calls.append(call))
+        held = await store.read(TARGET)
+        await store.write(held, KEY, {})
+        await store.preflight([TARGET], budget=timedelta(minutes=1))
+
+        assert [
+            ("token", 200),
+            ("sys", 200),
+            ("read", 404),
+            ("write", 200),
+            ("sys", 200),
+        ] == [(operation, status) for _, operation, status, _ in calls]
 
 
 class TestSecrecy:

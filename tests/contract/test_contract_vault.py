@@ -417,7 +417,8 @@ class TestLogins:
         await asyncio.sleep(4)  # Real TTLs pass in real time.
 
         assert (await store.read(target)).value is None
-        assert 1 == len(events)
+        login, *renewals = [event for event, _ in events]
+        assert (Event.VAULT_LOGIN, {Event.VAULT_RENEWED}) == (login, set(renewals))
 
     async def test_a_token_that_cannot_be_renewed_further_is_replaced_in_time(
         self, server, opened, target, events
@@ -432,7 +433,7 @@ class TestLogins:
 
         assert KEY == (await service.write(helds[0], KEY, {})).value
         assert Conflict() == await batch.write(helds[1], NEWER, {})
-        assert 4 <= len(events) <= 8
+        assert 4 <= sum(event is Event.VAULT_LOGIN for event, _ in events) <= 8
 
     async def test_a_token_that_ended_for_good_is_told_as_such(self, server, opened, target):
         token = server.token_with(policies=["default"], ttl="1s", renewable=False)
@@ -500,7 +501,7 @@ class TestPreflight:
         await asyncio.sleep(1.1)
         await store.preflight([target], budget=timedelta(seconds=3))
 
-        assert 1 == len(events)
+        assert [Event.VAULT_LOGIN, Event.VAULT_RENEWED] == [event for event, _ in events]
 
     async def test_a_login_replaces_what_cannot_be_renewed_for_long_enough(
         self, server, opened, target, events

@@ -1,15 +1,17 @@
 """The daemon: in its moment, for itself, and to the end."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
 import pytest
 from sim_network import Fault
-from sim_services import EPOCH
+from sim_services import EPOCH, SimAgenda
 from sim_stage import DAY, Stage, said, until, virtual
 
 from rotator import __version__
+from rotator.daemon import Daemon
 from rotator.events import Event
 from rotator.model import Selector
 
@@ -171,3 +173,28 @@ async def test_after_a_stop_nothing_is_begun():
     await asyncio.sleep(3600)
 
     assert [] == [label for label in stage.requests() if label.startswith("refresh")]
+
+
+@virtual
+async def test_whoever_looks_on_is_shown_also_what_a_listing_alone_tells():
+    stage = Stage()
+    stage.add(bounded=True)
+    await stage.come_by()
+    seen = []
+    process = stage.universe.process("daemon")
+    world = replace(process.world, seen=lambda s, _: seen.append(s.keys))
+    agenda, often = SimAgenda(process.actor), timedelta(minutes=5)
+    daemon = Daemon(
+        world, process.reconciler, stage.universe.policies, agenda, concurrency=1, relist=often
+    )
+    process.stop = asyncio.get_running_loop().create_future()
+    process.task = asyncio.create_task(daemon.run(process.stop))
+    await asyncio.sleep(30)
+    key = stage.arize.find(stage.journal().current.key_id)
+    key.expires_at += DAY
+    stage.universe.births[key.redacted] = (EPOCH, key.expires_at)
+    await asyncio.sleep(600)
+    await stop(process)
+
+    assert 3 <= len(seen)
+    assert key.expires_at in {one.expires_at for one in seen[-1]}

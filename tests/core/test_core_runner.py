@@ -1,5 +1,6 @@
 """One pass: patience, faults of our own, and what it tells."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from sim_services import EPOCH
 from sim_stage import Stage, said, virtual
 
 from rotator.events import Event
-from rotator.model import Selector
+from rotator.model import Refuse, Selector, Wait
 from rotator.runner import Ending, Runner
 
 
@@ -118,3 +119,18 @@ async def test_a_plan_is_told_once_and_again_when_it_changes():
         await runner.look(stage.universe.policies[0])
 
     assert 1 == len(told(process, Event.POLICY_PLANNED))
+
+
+@virtual
+async def test_whoever_looks_on_is_shown_what_each_look_saw_and_what_came_of_it():
+    stage = Stage()
+    stage.add("good")
+    stage.add("bad", selector=Selector(id="QXBpS2V5OjA="))
+    stage.universe.subjects[1].born = None
+    process, seen = stage.universe.process("cron"), []
+    world = replace(process.world, seen=lambda s, step: seen.append((s.policy.name, step)))
+    runner = Runner(world, process.reconciler, concurrency=1)
+    for policy in stage.universe.policies:
+        await runner.look(policy)
+
+    assert [("good", Wait), ("bad", Refuse)] == [(name, type(step)) for name, step in seen]

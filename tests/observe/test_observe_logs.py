@@ -316,3 +316,33 @@ def _failing() -> BaseException:
 
 def _plain(text: str) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", text).strip()
+
+
+# --- listeners ---
+
+
+def test_a_listener_hears_every_event_with_its_fields_also_those_that_are_not_shown():
+    heard, stream = [], io.StringIO()
+    observer = configure("json", "error", stream)
+    observer.listen(lambda event, **fields: heard.append((event, fields)))
+
+    observer(Event.VAULT_RENEWED, ttl_seconds=60)
+    observer.close()
+
+    assert [(Event.VAULT_RENEWED, {"ttl_seconds": 60})] == heard
+    assert "" == stream.getvalue()
+
+
+def test_a_listener_that_fails_is_shown_and_stops_nothing():
+    heard, stream = [], io.StringIO()
+    observer = configure("json", "info", stream)
+    observer.listen(lambda *_, **__: 1 / 0)
+    observer.listen(lambda event, **_: heard.append(event))
+
+    observer(Event.DAEMON_STOPPED)
+    observer.close()
+
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert ["daemon.stopped", "process.crashed"] == [line["event"] for line in lines]
+    assert "ZeroDivisionError" == lines[1]["exception"]["type"]
+    assert [Event.DAEMON_STOPPED] == heard
