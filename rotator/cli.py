@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_plan(commands)
     _add_check(commands)
+    _command(commands, "schema", "print the JSON Schema of the configuration, for editors")
     _add_sandbox(commands)
     demo = _command(commands, "demo", "rotate three keys on this machine, in half a minute")
     demo.add_argument(

@@ -62,7 +62,12 @@ def _of_policy(policy: Policy, at: int, run: Run | None) -> Iterator[Complaint]:
         yield from _of_grace(policy, (*where, "rotate", "grace_period"), run)
     yield from _of_lifetime(policy, (*where, "rotate"))
     for place, delivery in enumerate(policy.deliver):
-        yield from _of_metadata(delivery.metadata, delivery.field, (*where, "deliver", place))
+        spot = (*where, "deliver", place)
+        yield from _of_metadata(delivery.metadata, delivery.field, spot)
+        if delivery.refresh_every is not None and delivery.refresh_every >= rotate.grace_period:
+            grace = words.length(rotate.grace_period)
+            text = f"is not shorter than grace_period ({grace}): the old key ends before it is seen"
+            yield (*spot, "refresh_every"), f"{text}; lengthen grace_period, or read more often"
 
 
 def _between(policies: Mapping[int, Policy], vault: Vault | None) -> Iterator[Complaint]:

@@ -285,6 +285,7 @@ class Delivery(Section):
     path: KvPath
     field: str = Field(min_length=1)
     mount: KvPath | None = None
+    refresh_every: Duration | None = None
     metadata: dict[str, str] = {}
 
 

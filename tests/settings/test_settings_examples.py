@@ -16,6 +16,10 @@ REFERENCE = (CONFIG / "rotator.yaml").read_text(encoding="utf-8")
 ALTERNATIVES = re.findall(r"^ *# ((?:auth|api_key|files|region): .*)$", REFERENCE, re.MULTILINE)
 VAULT = {"VAULT_ADDR": "https://vault:8200", "VAULT_TOKEN": "t"}
 ARIZE = {"ARIZE_API_KEY": "k"}
+#: One for each use; the others have a test of their own.
+USES = sorted(
+    {path.name for path in CONFIG.glob("*.yaml")} - {"rotator.yaml", "minimal.yaml", "files.yaml"}
+)
 
 
 def _fields(model, seen=()):
@@ -53,23 +57,28 @@ def test_the_one_without_vault_needs_only_the_management_key():
     assert ((), Path("/var/lib/rotator")) == (settings.warnings, settings.directory)
 
 
-@pytest.mark.parametrize("name", ["sidecar.yaml", "cronjob.yaml"])
-def test_the_ones_for_kubernetes_need_the_address_and_what_is_mounted(name):
+@pytest.mark.parametrize("name", USES)
+def test_each_of_the_others_needs_the_variables_it_names_and_what_is_mounted(name):
     text = (CONFIG / name).read_text(encoding="utf-8")
-    for mounted in re.findall(r"file: ([^ }]+)", text):
+    for mounted in re.findall(r"(?:file|ca_cert): ([^ }\n]+)", text):
         wrote("s3cr3t", f"mounted{mounted}").chmod(0o600)
-    text = text.replace("file: /", "file: ./mounted/")
+    text = re.sub("(file|ca_cert): /", r"\1: ./mounted/", text)
     # The pod's own token is nowhere but in a pod.
     token = wrote("jwt", "mounted/token")
     token.chmod(0o600)
     text = text.replace("role: rotator}", "role: rotator, jwt: {file: mounted/token}}")
+    named = text.partition("\narize:")[0]
+    environ = {name: value for name, value in (ARIZE | VAULT).items() if name in named}
 
-    assert () == load([wrote(text)], VAULT).warnings
+    assert () == load([wrote(text)], environ).warnings
 
 
 @pytest.mark.parametrize("path", sorted(CONFIG.glob("*.yaml")), ids=lambda path: path.name)
 def test_each_opens_with_when_to_use_it(path):
-    assert path.read_text(encoding="utf-8").startswith("# ")
+    first, second = path.read_text(encoding="utf-8").splitlines()[:2]
+
+    assert first == "# yaml-language-server: $schema=rotator.schema.json"
+    assert second.startswith("# ")
 
 
 @pytest.mark.parametrize("name", sorted(set(_fields(schema.Root))))

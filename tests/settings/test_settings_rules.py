@@ -206,3 +206,19 @@ def test_names_of_keys_are_told_apart_by_space_and_type():
 )
 def test_policies_may_share_a_path(deliver):
     assert 2 == len(loaded(second(deliver=deliver)).policies)
+
+
+@pytest.mark.parametrize(("every", "well"), [("59m", True), ("1h", False), ("2h", False)])
+def test_the_old_key_works_until_its_consumers_have_read_the_new_one(every, well):
+    text = changed(("field: api_key}", f"field: api_key, refresh_every: {every}}}"))
+
+    if well:
+        assert () == loaded(text).warnings
+    else:
+        assert [
+            (
+                "rotator.yaml:10: policies[0].deliver.refresh_every: is not shorter than"
+                " grace_period (1h): the old key ends before it is seen; lengthen grace_period, or"
+                " read more often"
+            )
+        ] == problems(text)
