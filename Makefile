@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 # The judges of the sandbox: one release of the official SDK for each era of the wire format.
 SDKS   := 8.32.0 8.36.0 8.61.0
 
-.PHONY: demo test lint format clean
+.PHONY: demo test kills replicas lint format clean
 
 demo: $(VENV)/run
 	@$(BIN)/rotator demo
@@ -19,6 +19,16 @@ test: $(VENV)/dev $(SDKS:%=.sdk/%/.done)
 	$(BIN)/coverage report --fail-under=90
 
 PURE := rotator/outlook.py,rotator/facts.py,rotator/transitions.py,rotator/decide.py,rotator/drift.py,rotator/views.py,rotator/strategy.py,rotator/backoff.py,rotator/model.py,rotator/journal.py,rotator/keys.py,rotator/events.py,rotator/secrets.py,rotator/errors.py,rotator/ports.py,rotator/words.py
+
+# The real program, killed a thousand times: half an hour. REAL=--real does it with a vault or bao on PATH.
+KILLS ?= 1000
+kills: $(VENV)/dev
+	$(BIN)/python tests/e2e/kills.py --kills $(KILLS) $(REAL)
+
+# Three processes, and so many keys due at once.
+KEYS ?= 1000
+replicas: $(VENV)/dev
+	$(BIN)/python tests/e2e/replicas.py --keys $(KEYS)
 
 lint: $(VENV)/dev
 	$(BIN)/ruff format --check .

@@ -16,7 +16,7 @@ from rotator.sandbox.arize_model import ArizeOptions
 from rotator.sandbox.server import DROP, serving_in_thread
 from rotator.sandbox.vault import live_vault, vault_app
 from rotator.sandbox.vault_kv import Answer
-from rotator.sandbox.vault_state import Request, VaultState
+from rotator.sandbox.vault_state import Request
 
 #: Short, so that no test waits: a dead owner's lease is over after a second and a half.
 RUN = {
@@ -32,12 +32,15 @@ TIMEOUT = "500ms"
 @dataclass
 class Stage:
     arize: object
-    vault: VaultState
+    vault: object
     urls: dict
     folder: Path
     policies: list = field(default_factory=list)
     raws: dict = field(default_factory=dict)
     trap: object = None
+    #: The durations that :data:`RUN` and :data:`TIMEOUT` have unless a stage is slower.
+    run_section: dict = field(default_factory=lambda: RUN)
+    timeout: str = TIMEOUT
 
     def add_policy(self, name, key, **rotate):
         """A policy for a seeded key (id, raw), delivered to apps/<name>#api_key."""
@@ -58,14 +61,15 @@ class Stage:
             "arize": {
                 "base_url": self.urls["arize"],
                 "api_key": {"env": "ARIZE_API_KEY"},
-                "timeout": TIMEOUT,
+                "timeout": self.timeout,
             },
             "vault": {
                 "address": self.urls["vault"],
                 "auth": {"method": "token", "token": {"env": "VAULT_TOKEN"}},
-                "timeout": TIMEOUT,
+                "mount": self.vault.mount,
+                "timeout": self.timeout,
             },
-            "run": RUN,
+            "run": self.run_section,
             "policies": self.policies,
         }
         path.write_text(yaml.safe_dump(document), encoding="utf-8")
@@ -82,7 +86,7 @@ class Stage:
             **coverage,
             "TMPDIR": str(self.folder),
             "ARIZE_API_KEY": self.arize.management_key,
-            "VAULT_TOKEN": "root",
+            "VAULT_TOKEN": self.vault.token,
         }
 
     def start(self, *arguments, program=("-m", "rotator"), ask=False):
@@ -111,22 +115,19 @@ class Stage:
         return Run(self.trap.process.returncode, out, err)
 
     def ask_vault(self, method, path, body=None):
-        request = Request(method, path, body or {}, {}, token="root")
-        try:
-            return self.vault.answer(request)[1]
-        except Answer:
-            return None
+        """The answer below our mount; None where there is none."""
+        return self.vault.ask(method, f"{self.vault.mount}/{path}", body)
 
     def held(self, name):
-        answer = self.ask_vault("GET", f"secret/data/apps/{name}")
+        answer = self.ask_vault("GET", f"data/apps/{name}")
         return answer["data"]["data"]["api_key"] if answer else None
 
     def journal(self, name):
-        answer = self.ask_vault("GET", f"secret/data/rotator/{name}")
+        answer = self.ask_vault("GET", f"data/rotator/{name}")
         return answer["data"]["data"] if answer else None
 
     def put(self, name, **fields):
-        self.ask_vault("POST", f"secret/data/apps/{name}", {"data": fields})
+        self.ask_vault("POST", f"data/apps/{name}", {"data": fields})
 
     def live(self, name):
         """The raw keys of this name that the provider accepts."""
@@ -167,6 +168,9 @@ class Trap:
         self._pattern, self._after, self._kill = re.compile(pattern), after, kill
         self._left = times
 
+    def disarm(self):
+        self._left = 0
+
     @property
     def is_set(self):
         return self._left > 0
@@ -195,14 +199,34 @@ async def _nowhere(message):
     """Where the answers to a dead process go."""
 
 
+class StandIn:
+    """The Vault of the sandbox, as its administrator sees it."""
+
+    mount, token = "secret", "root"
+
+    def __init__(self):
+        self._state = live_vault()
+        self.app = vault_app(self._state)
+
+    def ask(self, method, path, body=None):
+        request = Request(method, path, body or {}, {}, token=self.token)
+        try:
+            return self._state.answer(request)[1]
+        except Answer:
+            return None
+
+
 @contextmanager
-def staged(folder, *, around=lambda app, _: app, **options):
-    """A stage in ``folder``; ``around`` wraps the applications, given each with its name."""
-    arize, vault = live_state(ArizeOptions(**options)), live_vault()
+def staged(folder, *, around=lambda app, _: app, vault=None, **options):
+    """A stage in ``folder``, with the stand-in unless ``vault`` is given.
+
+    ``around`` wraps the applications, given each with its name.
+    """
+    arize, vault = live_state(ArizeOptions(**options)), vault or StandIn()
     trap = Trap()
     with (
         serving_in_thread(around(trap.around(arize_app(arize)), "arize")) as arize_url,
-        serving_in_thread(around(trap.around(vault_app(vault)), "vault")) as vault_url,
+        serving_in_thread(around(trap.around(vault.app), "vault")) as vault_url,
     ):
         urls = {"arize": arize_url, "vault": vault_url}
         yield Stage(arize, vault, urls, folder, trap=trap)

@@ -59,9 +59,9 @@ def stored(stage):
     seen = {}
     for policy in stage.policies:
         name = policy["name"]
-        held = stage.ask_vault("GET", f"secret/data/apps/{name}")["data"]["data"]
+        held = stage.ask_vault("GET", f"data/apps/{name}")["data"]["data"]
         seen[f"fields beside {name}"] = json.dumps({**held, "api_key": ""})
-        journal = stage.ask_vault("GET", f"secret/data/rotator/{name}")
+        journal = stage.ask_vault("GET", f"data/rotator/{name}")
         seen[f"journal of {name}"] = json.dumps(journal)
     return seen
 

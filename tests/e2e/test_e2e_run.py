@@ -50,7 +50,7 @@ def test_a_pass_rotates_what_is_due_and_keeps_what_belongs_to_others(stage):
         assert stage.held(name) != stage.raws[name]
         assert stage.arize.accepts(stage.held(name))
         assert stage.arize.accepts(stage.raws[name]), "the old key works through its grace"
-        fields = stage.ask_vault("GET", f"secret/data/apps/{name}")["data"]["data"]
+        fields = stage.ask_vault("GET", f"data/apps/{name}")["data"]["data"]
         assert "platform" == fields["owner"]
 
 
@@ -128,7 +128,7 @@ def test_another_process_at_it_is_no_failure(stage):
     until = (stage.now + DAY).isoformat()
     lease = {"owner": "somebody", "taken_at": stage.now.isoformat(), "until": until}
     body = {"data": {"version": 1, "lease": lease}}
-    stage.ask_vault("POST", "secret/data/rotator/ci", body)
+    stage.ask_vault("POST", "data/rotator/ci", body)
 
     run = stage.run("--once")
 
