@@ -9,8 +9,9 @@ does not:
 - ``reconcile``: gather, decide, act: the only place where a key is minted, stored or revoked.
 - ``adapters``, ``observe``, ``settings``: Arize, Vault, files, the clock; events; configuration.
 - ``ports``: what ``reconcile`` needs from the adapters, as protocols.
-- ``decide``, ``strategy``, ``backoff``, ``model``, ``journal``, ``keys``, ``events``, ``secrets``,
-  ``errors``: pure. They never await, read a clock, draw a random number or log.
+- ``standing``, ``outlook``, ``decide``, ``strategy``, ``backoff``, ``model``, ``journal``,
+  ``keys``, ``events``, ``secrets``, ``errors``: pure. They never await, read a clock, draw a random
+  number or log.
 """
 
 __version__ = "0.1.0"

@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_run(commands)
     _add_plan(commands)
+    _add_status(commands)
     _add_check(commands)
     _command(commands, "schema", "print the JSON Schema of the configuration, for editors")
     _add_sandbox(commands)
@@ -92,8 +93,18 @@ def _add_run(commands: _Commands) -> None:
 def _add_plan(commands: _Commands) -> None:
     plan = _command(commands, "plan", "say what would happen, when and why; writes nothing")
     _add_config(plan)
-    plan.add_argument("policies", nargs="*", metavar="NAME", help="these policies only")
-    plan.add_argument("--json", action="store_true", help="for programs; a stable format")
+    _add_look(plan)
+
+
+def _add_status(commands: _Commands) -> None:
+    status = _command(commands, "status", "show how every policy stands; writes nothing")
+    _add_config(status)
+    _add_look(status)
+
+
+def _add_look(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("policies", nargs="*", metavar="NAME", help="these policies only")
+    parser.add_argument("--json", action="store_true", help="for programs; a stable format")
 
 
 def _add_check(commands: _Commands) -> None:

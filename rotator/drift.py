@@ -69,6 +69,15 @@ def store_has_drifted(s: Snapshot) -> Step | None:
     return minting(reason, choose(s, key))
 
 
+def verdict(s: Snapshot) -> Reason | None:
+    """How the store and the provider disagree; None where they do not, or nobody can tell now."""
+    found = current_keys(s)
+    if s.journal.rotation is not None or len(found) != 1:
+        return None
+    held = _drifted(s, found[0])
+    return None if held is None else _drift(s, found[0], held)
+
+
 def _drift(s: Snapshot, key: Key, held: Held) -> Reason:
     """What is wrong, by name."""
     current = s.journal.current

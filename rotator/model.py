@@ -76,8 +76,12 @@ class Target:
     metadata: Mapping[str, str] = default(default_factory=dict)
 
     def __str__(self) -> str:
-        place = f"{self.mount}/{self.path}" if self.mount else self.path
-        return f"{place}#{self.field}"
+        return f"{self.secret}#{self.field}"
+
+    @property
+    def secret(self) -> str:
+        """The secret that the field is in."""
+        return f"{self.mount}/{self.path}" if self.mount else self.path
 
 
 @dataclass(frozen=True, slots=True)

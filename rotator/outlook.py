@@ -6,13 +6,24 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rotator.decide import decide
-from rotator.model import Locked, Mint, Refuse, Retire, Wait
+from rotator.model import Deliver, Locked, Mint, Refuse, Retire, Wait
+from rotator.transitions import retired
 from rotator.views import current_keys
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime, timedelta
 
-    from rotator.model import Plan, Snapshot, Step
+    from rotator.errors import RotatorError
+    from rotator.model import Plan, Snapshot, Step, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Which fields of a secret will be written; its others are kept."""
+
+    secret: str
+    fields: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +31,9 @@ class Outlook:
     """One row of a plan.
 
     ``action`` is ``refresh``, ``reissue``, ``deliver``, ``promote``, ``retire``, ``lock``,
-    ``wait``, ``locked`` or ``refuse``; ``at`` is None for never. ``grace`` is how long the old key
-    will go on, ``new_expires_at`` what the new one is asked to have (None: no end).
+    ``wait``, ``locked``, ``refuse``, or ``failed`` where nothing was seen; ``at`` is None for
+    never. ``grace`` is how long the old key will go on, ``new_expires_at`` what the new one is
+    asked to have (None: no end).
     """
 
     policy: str
@@ -38,6 +50,19 @@ class Outlook:
     #: The store holds nothing at a target yet, and gets its first key by the next rotation.
     empty_targets: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
+    writes: tuple[Write, ...] = ()
+    #: The key is the one that rotator itself works with.
+    own: bool = False
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Nothing goes on by itself, or it is not known whether it does."""
+        return self.action in {"refuse", "failed"}
+
+
+def unseen(policy: str, error: RotatorError) -> Outlook:
+    """The row of a policy that could not be looked at."""
+    return Outlook(policy, "failed", None, error.code, error.message, remedy=error.remedy)
 
 
 def outlook(s: Snapshot) -> Outlook:
@@ -51,6 +76,7 @@ def outlook(s: Snapshot) -> Outlook:
         text=step.reason.text,
         targets=tuple(str(target) for target in s.policy.targets),
         empty_targets=tuple(str(held.target) for held in s.held if held.value is None),
+        own=s.own,
     )
     found = current_keys(s)
     if len(found) == 1:
@@ -59,16 +85,32 @@ def outlook(s: Snapshot) -> Outlook:
     return _ahead(s, step, row)
 
 
+def rotation_ahead(s: Snapshot) -> Outlook:
+    """Look past the keys that only wait to be revoked, to what happens to the key in use."""
+    row = outlook(s)
+    for _ in (*s.journal.retiring, *s.keys):
+        if row.action != "retire" or row.at is None:
+            break
+        s = replace(s, now=row.at)
+        step = decide(s)
+        if isinstance(step, Retire):
+            keys = tuple(key for key in s.keys if key.id != step.entry.key_id)
+            s = replace(s, keys=keys, journal=retired(s, step.entry))
+        row = outlook(s)
+    return row
+
+
 def _ahead(s: Snapshot, step: Step, row: Outlook) -> Outlook:
     match step:
         case Mint(plan=plan):
-            return _minting(row, plan)
+            return _minting(s, row, plan)
+        case Deliver(secret=secret):
+            lacking = (held.target for held in s.held if held.value != secret)
+            return replace(row, writes=_writes(lacking))
         case Refuse(remedy=remedy, until=until):
             return replace(row, remedy=remedy, at=until)
-        case Locked(until=until):
+        case Locked(until=until) | Wait(until=None as until):
             return replace(row, at=until)
-        case Wait(until=None):
-            return replace(row, at=None)
         case Wait(until=until) if until is not None:
             return _waiting(s, replace(row, at=until), until)
         case _:
@@ -82,11 +124,21 @@ def _waiting(s: Snapshot, row: Outlook, until: datetime) -> Outlook:
     if isinstance(step, Retire):
         return replace(row, action="retire")
     if isinstance(step, Mint):
-        return _minting(row, step.plan)
+        return _minting(s, row, step.plan)
     if isinstance(step, Refuse):
         return replace(row, action="refuse", text=step.reason.text, remedy=step.remedy)
     return row
 
 
-def _minting(row: Outlook, plan: Plan) -> Outlook:
-    return replace(row, action=plan.strategy, new_expires_at=plan.expires_at, grace=plan.grace)
+def _minting(s: Snapshot, row: Outlook, plan: Plan) -> Outlook:
+    return replace(
+        row,
+        action=plan.strategy,
+        new_expires_at=plan.expires_at,
+        grace=plan.grace,
+        writes=_writes(s.policy.targets),
+    )
+
+
+def _writes(targets: Iterable[Target]) -> tuple[Write, ...]:
+    return tuple(Write(one.secret, (one.field, *one.metadata.values())) for one in targets)

@@ -100,8 +100,16 @@ class Reconciler:
                 s = seen or await self.gather(policy, demanded=demanded)
         raise Temporary(f"policy {policy.name} did not come to rest in {_STEPS} steps")
 
-    async def gather(self, policy: Policy, *, demanded: bool = False) -> Snapshot:
+    async def gather(
+        self, policy: Policy, *, demanded: bool = False, since: datetime | None = None
+    ) -> Snapshot:
         """Look at everything a decision about ``policy`` depends on.
+
+        Args:
+            policy: What to look at.
+            demanded: A person wants it rotated now.
+            since: For who only looks: a listing as old as this will do, if the journal has not
+                changed since. By default as for :meth:`keys`.
 
         Raises:
             RotatorError: From the provider or the store.
@@ -111,7 +119,9 @@ class Reconciler:
         # too old to decide by is found out by its check-and-set.
         journal, version = await world.store.load(policy.name)
         held = await asyncio.gather(*(world.store.read(target) for target in policy.targets))
-        keys = await self.keys(policy, journal)
+        if since is not None and journal.changed_at is not None:
+            since = min(max(since, journal.changed_at), world.clock.now())
+        keys = await self.keys(policy, journal, since=since)
         s = Snapshot(
             policy=policy,
             keys=keys,

@@ -163,14 +163,20 @@ def expiry_due(s: Snapshot, key: Key) -> Due | None:
 
 def age_due(s: Snapshot, key: Key) -> Due | None:
     """By age since the last rotation, or since the creation where there was none yet."""
-    current, most = s.journal.current, s.policy.max_age
+    born, most = born_at(s, key), s.policy.max_age
+    if most is None or born is None:
+        return None
+    text = f"is replaced at an age of {words.length(most)}"
+    return Due(not_before(s, born + most), Reason("key_reached_max_age", text))
+
+
+def born_at(s: Snapshot, key: Key) -> datetime | None:
+    """Since when ``key`` has the secret it has; None when nobody tells."""
+    current = s.journal.current
     births = [key.created_at] if key.created_at else []
     if current is not None and current.key_id == key.id:
         births.append(current.since)
-    if most is None or not births:
-        return None
-    text = f"is replaced at an age of {words.length(most)}"
-    return Due(not_before(s, max(births) + most), Reason("key_reached_max_age", text))
+    return max(births, default=None)
 
 
 def not_before(s: Snapshot, due: datetime, expiry: datetime | None = None) -> datetime:

@@ -1,10 +1,12 @@
-"""What the commands share: configuration, durations, signals."""
+"""What the commands share: configuration, durations, signals, progress."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
+import sys
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ from rotator.settings import load, parse_duration
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import timedelta
 
     from rotator.events import Event
@@ -71,6 +73,18 @@ def stop_signal() -> asyncio.Future[str]:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told, number)
     return stop
+
+
+@contextmanager
+def counting(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """Show a person on stderr how far the block is; gives what to call for each that is done."""
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rotator.observe.progress import progress  # noqa: PLC0415 - only a terminal pays for it
+
+    with progress(what, total) as shown:
+        yield shown.step
 
 
 def quietly(_: Event, /, **__: object) -> None:

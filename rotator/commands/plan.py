@@ -3,70 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from rotator import words
-from rotator.commands.common import chosen, quietly, settings_of
-from rotator.errors import RotatorError
-from rotator.outlook import Outlook, outlook
-from rotator.wiring import connected
+from rotator.commands.common import chosen, settings_of
+from rotator.commands.look import looked
+from rotator.commands.screen import Cell, Screen, print_json
+from rotator.outlook import outlook, unseen
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Iterator
 
-    from rotator.model import Policy
-    from rotator.reconcile import Reconciler
-    from rotator.settings import Settings
+    from rotator.outlook import Outlook
 
-
-def command(arguments: Namespace) -> int:
-    """Print the plan; 1 when a policy could not be looked at or needs a person."""
-    settings = settings_of(arguments)
-    policies = chosen(settings, arguments.policies)
-    rows = asyncio.run(_look(settings, policies))
-    if arguments.json:
-        json.dump({"version": 1, "policies": [_plain(row) for row in rows]}, sys.stdout, indent=2)
-        sys.stdout.write("\n")
-    else:
-        _draw(rows)
-    return int(any(row.action in {"refuse", "failed"} for row in rows))
-
-
-async def _look(settings: Settings, policies: list[Policy]) -> list[Outlook]:
-    async with connected(settings, quietly) as services:
-        slots = asyncio.Semaphore(settings.run.concurrency)
-
-        async def one(policy: Policy) -> Outlook:
-            async with slots:
-                return await _row(services.reconciler, policy)
-
-        return await asyncio.gather(*(one(policy) for policy in policies))
-
-
-async def _row(reconciler: Reconciler, policy: Policy) -> Outlook:
-    try:
-        return outlook(await reconciler.gather(policy))
-    except RotatorError as error:
-        return Outlook(policy.name, "failed", None, error.code, error.message, remedy=error.remedy)
-
-
-def _plain(row: Outlook) -> dict[str, object]:
-    """The row as JSON types: times in RFC 3339, lengths in seconds."""
-    plain: dict[str, object] = {}
-    for name, value in asdict(row).items():
-        if isinstance(value, datetime):
-            plain[name] = value.isoformat().replace("+00:00", "Z")
-        elif isinstance(value, timedelta):
-            plain[name] = value.total_seconds()
-        else:
-            plain[name] = value
-    return plain
-
-
+_LAYOUTS = (
+    (["policy"], ["key"], ["expires"], ["next"], ["what"]),
+    (["policy", "key"], ["expires"], ["next"], ["what"]),
+    (["policy", "key"], ["expires", "next"], ["what"]),
+)
 _ACTIONS = {
     "deliver": "finish the delivery",
     "promote": "prove and record",
@@ -77,37 +33,53 @@ _ACTIONS = {
     "refuse": "a person is needed",
     "failed": "could not look",
 }
+_MINTS = {"refresh", "reissue"}
+
+
+def command(arguments: Namespace) -> int:
+    """Print the plan; 1 when a policy could not be looked at or needs a person."""
+    settings = settings_of(arguments)
+    policies = chosen(settings, arguments.policies)
+    rows = asyncio.run(looked(settings, policies, outlook, unseen))
+    if arguments.json:
+        print_json(policies=rows)
+    else:
+        _draw(rows)
+    return int(any(row.needs_a_person for row in rows))
 
 
 def _draw(rows: list[Outlook]) -> None:
-    from rich import box  # noqa: PLC0415 - only who draws pays for it
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    now, screen = datetime.now(UTC), Screen()
+    screen.table([_cells(row, now) for row in rows], _LAYOUTS)
+    screen.gap()
+    for row in rows:
+        screen.say(f"{row.policy}: {row.text}", style="dim")
+        for note in _notes(row):
+            screen.say(note, indent=2)
 
-    now = datetime.now(UTC)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("policy", "key", "expires", "next", "what"):
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(
-            row.policy,
-            row.redacted_key or "-",
-            _when(row.expires_at, now) if row.key_id else "-",
-            _when(row.at, now),
-            _what(row, now),
+
+def _cells(row: Outlook, now: datetime) -> dict[str, Cell]:
+    return {
+        "policy": Cell(row.policy, "bold"),
+        "key": Cell(row.redacted_key or "-"),
+        "expires": Cell(_when(row.expires_at, now) if row.key_id else "-"),
+        "next": Cell(_when(row.at, now)),
+        "what": Cell(_what(row, now), "red" if row.needs_a_person else ""),
+    }
+
+
+def _notes(row: Outlook) -> Iterator[str]:
+    if row.remedy:
+        yield f"remedy: {row.remedy}"
+    if row.own and row.action in _MINTS:
+        yield "careful: this is the key that rotator itself works with; it goes on with the new one"
+    for write in row.writes:
+        yield f"writes {write.secret}: {', '.join(write.fields)}"
+    for target in row.empty_targets:
+        yield (
+            f"{target} holds no key yet; the next rotation puts one there"
+            f" (now: rotator run --rotate {row.policy})"
         )
-    console = Console(highlight=False)
-    console.print(table)
-    for row in rows:
-        console.print(f"{row.policy}: {row.text}", style="dim", markup=False)
-        if row.remedy:
-            console.print(f"  remedy: {row.remedy}", markup=False)
-        for target in row.empty_targets:
-            console.print(
-                f"  {target} holds no key yet; the next rotation puts one there"
-                f" (now: rotator run --rotate {row.policy})",
-                markup=False,
-            )
 
 
 def _when(moment: datetime | None, now: datetime) -> str:
@@ -119,10 +91,9 @@ def _when(moment: datetime | None, now: datetime) -> str:
 
 
 def _what(row: Outlook, now: datetime) -> str:
-    if row.action in _ACTIONS:
-        return _ACTIONS[row.action]
-    ends = "no expiry" if row.new_expires_at is None else _when(row.new_expires_at, now)
+    if row.action not in _MINTS:
+        return _ACTIONS.get(row.action, row.action)
+    ends = row.new_expires_at
+    expiry = "has no expiry" if ends is None else f"expires {_when(ends, now)}"
     grace = words.length(row.grace) if row.grace else "0s"
-    return f"{row.action}: new key expires {ends}; old one works {grace} more".replace(
-        "expires no expiry", "has no expiry"
-    )
+    return f"{row.action}: new key {expiry}; old one works {grace} more"

@@ -7,7 +7,7 @@ import textwrap
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from rotator.words import length
+from rotator.words import TIE, length, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, MutableMapping
@@ -25,8 +25,6 @@ _LEVELS = {
 _BOLD, _DIM = "1", "2"
 _INDENT = " " * 15
 _EVENT_WIDTH = 21
-#: A space at which no row is broken.
-_TIE = "\N{NO-BREAK SPACE}"
 
 
 class Console:
@@ -43,15 +41,15 @@ class Console:
         """One line; more of them, indented, where the terminal is too narrow."""
         width = max(shutil.get_terminal_size().columns, 40)
         level, colour = _LEVELS[line["level"]]
-        event, policy = line["event"], _printable(line.get("policy") or "")
+        event, policy = line["event"], printable(line.get("policy") or "")
         name = f"{event:<{_EVENT_WIDTH}}" if policy else event
         head = f"{line['timestamp'][11:19]} {level} {name} {policy}".rstrip()
-        said = _printable(_SAID.get(event, _listed)(line))
+        said = printable(_SAID.get(event, _listed)(line))
         if len(head) + 2 + len(said) <= width:
-            rows = [f"{head}  {said.replace(_TIE, ' ')}".rstrip()]
+            rows = [f"{head}  {said.replace(TIE, ' ')}".rstrip()]
         else:
             rows = [head, *_wrapped(said, width)]
-        rows += [row for part in _tail(line) for row in _wrapped(_printable(part), width)]
+        rows += [row for part in _tail(line) for row in _wrapped(printable(part), width)]
         return "\n".join(
             [self._painted(rows[0], level, colour, event), *map(self._dimmed, rows[1:])]
         )
@@ -80,16 +78,7 @@ def _wrapped(text: str, width: int) -> list[str]:
         break_on_hyphens=False,
         break_long_words=False,
     )
-    return [row.replace(_TIE, " ") for row in rows]
-
-
-def _printable(text: str) -> str:
-    """Without what could move the cursor or end the line: some of it is the words of others."""
-    if text.isprintable():
-        return text
-    return "".join(
-        c if c.isprintable() or c == _TIE else " " if c.isspace() else ascii(c)[1:-1] for c in text
-    )
+    return [row.replace(TIE, " ") for row in rows]
 
 
 def _tail(line: Line) -> Iterator[str]:
@@ -130,7 +119,7 @@ def _short(value: object) -> str:
     text = str(value)
     # A point in time, without its seconds.
     moment = text[10:11] == "T" and text.endswith("Z")
-    return f"{text[:10]}{_TIE}{text[11:16]}" if moment else text
+    return f"{text[:10]}{TIE}{text[11:16]}" if moment else text
 
 
 def _joined(*parts: str | None) -> str:
@@ -146,12 +135,12 @@ def _completed(line: Line) -> str:
     old = line.get("old_redacted_key") or "?"
     danger = line.get("danger_seconds")
     text = f"{line.get('strategy') or 'rotation'} {old} → {_key(line)}"
-    return f"{text}  ({_span(danger)}{_TIE}danger)" if danger is not None else text
+    return f"{text}  ({_span(danger)}{TIE}danger)" if danger is not None else text
 
 
 def _delivered(line: Line) -> str:
     danger = line.get("danger_seconds")
-    took = f"{_span(danger)}{_TIE}danger" if danger is not None else None
+    took = f"{_span(danger)}{TIE}danger" if danger is not None else None
     return _joined(f"{_key(line)} in {line.get('target', '?')}", took)
 
 
@@ -195,7 +184,7 @@ def _span(seconds: float) -> str:
     if abs(seconds) >= 60:  # noqa: PLR2004 - a minute
         text = length(timedelta(seconds=abs(seconds)))
         return text if seconds > 0 else f"-{text}"
-    return f"{seconds:.1f} s" if abs(seconds) >= 1 else f"{seconds * 1000:.1f}{_TIE}ms"
+    return f"{seconds:.1f} s" if abs(seconds) >= 1 else f"{seconds * 1000:.1f}{TIE}ms"
 
 
 _SAID: dict[str, Callable[[Line], str]] = {

@@ -119,7 +119,7 @@ class Writer:
                 self._stream.write(line + "\n")
                 self._stream.flush()
             else:
-                _write_all(self._fd, f"{line}\n".encode(errors="backslashreplace"))
+                write_all(self._fd, f"{line}\n".encode(errors="backslashreplace"))
         except (OSError, ValueError) as error:
             if not isinstance(error, OSError) or error.errno in _GONE:
                 self._give_up()
@@ -141,7 +141,7 @@ def _descriptor(stream: TextIO) -> int | None:
     return None
 
 
-def _write_all(fd: int, data: bytes) -> None:
+def write_all(fd: int, data: bytes) -> None:
     """Write to a descriptor that may write in part, or be set not to block."""
     while data:
         try:

@@ -163,6 +163,8 @@ class Trap:
         self._after = self._kill = False
         self._left = 0
         self.process = None
+        #: All requests to both services.
+        self.asked = []
 
     def set(self, pattern, *, after, kill=True, times=1):
         self._pattern, self._after, self._kill = re.compile(pattern), after, kill
@@ -182,6 +184,7 @@ class Trap:
     def around(self, app):
         async def trapped(scope, receive, send):
             label = f"{scope['method']} {scope['path']}"
+            self.asked.append(label)
             if not self.is_set or not self._pattern.search(label):
                 await app(scope, receive, send)
                 return

@@ -25,9 +25,10 @@ from pure_builders import (
     snapshot,
 )
 
+from rotator.errors import Rejected
 from rotator.journal import Journal
-from rotator.model import Choice
-from rotator.outlook import Outlook, outlook
+from rotator.model import Choice, Target
+from rotator.outlook import Outlook, Write, outlook, rotation_ahead, unseen
 
 SOON = key(expires_at=NOW + 14 * DAY)
 WHY_SOON = {
@@ -48,6 +49,7 @@ def row(of, action, **changes):
         redacted_key=str(of.redacted),
         expires_at=of.expires_at,
         targets=("app/one#key",),
+        writes=() if action == "wait" else (Write("app/one", ("key",)),),
     )
     return replace(default, **changes)
 
@@ -138,6 +140,46 @@ def test_the_targets_are_told_and_which_of_them_are_empty():
     assert ("app/two#key", "app/three#key") == seen.empty_targets
 
 
+def test_what_a_rotation_will_write_is_told_by_the_names_of_the_fields():
+    metadata = {"key_id": "arize_id", "rotated_at": "arize_rotated"}
+    targets = (Target("app/one", "key", metadata=metadata), Target("two", "token", mount="team"))
+    s = snapshot(SOON, policy=policy(targets=targets))
+
+    assert (
+        Write("app/one", ("key", "arize_id", "arize_rotated")),
+        Write("team/two", ("token",)),
+    ) == outlook(s).writes
+
+
+def test_of_a_delivery_only_what_is_missing_will_be_written():
+    s = snapshot(
+        *(key(), new()),
+        holding=("new", "old"),
+        journal=in_flight(),
+        policy=policy(targets=TARGETS[:2]),
+    )
+
+    assert (Write("app/two", ("key",)),) == outlook(s).writes
+
+
+def test_the_key_that_rotator_works_with_is_marked():
+    assert [True, False] == [outlook(snapshot(key(), own=own)).own for own in (True, False)]
+
+
+def test_what_could_not_be_seen_is_told_with_what_to_do():
+    seen = unseen("ci", Rejected("no such space", remedy="check it"))
+
+    assert Outlook("ci", "failed", None, "rejected", "no such space", remedy="check it") == seen
+
+
+def test_a_person_is_needed_where_it_does_not_go_on_and_where_nobody_knows():
+    refused, well = (outlook(snapshot(*keys)) for keys in ((), (key(),)))
+
+    assert [True, True, False] == [
+        row.needs_a_person for row in (unseen("ci", Rejected("")), refused, well)
+    ]
+
+
 # --- later ---
 
 
@@ -197,3 +239,27 @@ def test_a_wait_that_ends_in_another_wait_is_told_as_one():
     s = snapshot(key(), new(), journal=journal)
 
     assert ("wait", "raw_key_was_lost", NOW + MINUTE / 3) == act(s)
+
+
+# --- beyond the keys that wait to be revoked ---
+
+
+def ahead(*keys, **changes):
+    seen = rotation_ahead(snapshot(*keys, journal=Journal(**changes)))
+    return seen.action, seen.at
+
+
+def test_behind_old_keys_is_what_happens_to_the_one_in_use():
+    old = (retiring(at=NOW + TICK), retiring("two", at=NOW), retiring("new", at=NOW + HOUR))
+
+    assert ("reissue", NOW + 66 * DAY) == ahead(key(), key("two"), new(), retiring=old)
+
+
+def test_an_old_key_of_which_nobody_knows_when_it_comes_first_is_passed_too():
+    stray = new(created_at=NOW - MINUTE)
+    doubted = in_flight(mint()).rotation.model_copy(update={"key_id": "id-ret"})
+
+    found = snapshot(key(), stray, journal=Journal(doubted=(doubted,)))
+
+    assert ("retire", "stray_key_appeared", NOW) == act(found)
+    assert ("reissue", NOW + 66 * DAY) == ahead(key(), stray, doubted=(doubted,))

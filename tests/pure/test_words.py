@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, strategies as st
 
-from rotator.words import length, moment
+from rotator.words import bar, count, length, moment, printable, short, some
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,45 @@ def test_any_length_can_be_told(value):
 
 def test_a_moment_is_told_to_the_minute():
     assert "2026-11-23 08:31 UTC" == moment(datetime(2026, 11, 23, 8, 31, 59, 999999, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"),
+    [(0, "░░░░░"), (0.01, "█░░░░"), (0.6, "███░░"), (0.99, "█████"), (1, "█████")],
+)
+def test_a_bar_is_full_as_far_as_its_share(share, expected):
+    assert expected == bar(share, 5)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("as it is, … and all", "as it is, … and all"),
+        ("two\nlines\tand a tab", "two lines and a tab"),
+        ("\x1b[31mred\x07", "\\x1b[31mred\\x07"),
+        ("right \u202e to left", "right \\u202e to left"),
+        ("6\N{NO-BREAK SPACE}s\n", "6\N{NO-BREAK SPACE}s "),
+    ],
+)
+def test_what_could_move_the_cursor_is_not_printed(text, expected):
+    assert expected == printable(text)
+
+
+def test_things_are_counted_in_words():
+    assert ["0 keys", "1 key", "2 keys"] == [count(number, "key", "keys") for number in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [("a", "a"), ("abc", "a, b, c"), ("abcd", "a, b, c and 1 more")],
+)
+def test_of_many_names_three_are_told(names, expected):
+    assert expected == some(list(names))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("12345678", "12345678"), ("123456789", "123…6789"), ("rotator-7d4f", "rot…7d4f")],
+)
+def test_a_long_text_is_shortened_in_its_middle(text, expected):
+    assert expected == short(text, 8)

@@ -1,0 +1,146 @@
+"""``plan``, ``status`` and what they print: for a person, for a pipe, for a program."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from e2e_stage import staged
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def stage(tmp_path):
+    with staged(tmp_path) as stage:
+        yield stage
+
+
+def add(stage, name, *, born=10, left=80, **rotate):
+    """A key with these days of age and of life left; the store holds it."""
+    key = stage.arize.seed_user_key(
+        name, created_at=stage.now - born * DAY, expires_at=stage.now + left * DAY
+    )
+    stage.add_policy(name, key, **{"before_expiry": "14d", "grace_period": "1h"} | rotate)
+    stage.put(name, api_key=key[1])
+
+
+def add_gone(stage, name="gone"):
+    stage.add_policy(name, ("QXBpS2V5OjQwNA==", ""), max_age="30d")
+
+
+def look(stage, command, *arguments):
+    return stage.rotator(command, "--config", str(stage.config), *arguments)
+
+
+def rows_of(run):
+    return {row["policy"]: row for row in json.loads(run.out)["policies"]}
+
+
+def test_a_row_a_policy_what_needs_a_person_on_top(stage):
+    add(stage, "well")
+    add_gone(stage)
+    add(stage, "due", left=5)
+
+    run = look(stage, "status")
+
+    lines = run.out.splitlines()
+    assert (1, "") == (run.code, run.err)
+    assert ["policy", "gone", "due", "well"] == [line.split()[0] for line in lines[:4]]
+    assert "gone: the provider lists no active key QXBpS2V5OjQwNA==" == lines[5]
+    assert "3 policies: 1 needs a person, 1 is due, 1 is well" == lines[-1]
+
+
+def test_where_all_is_well_the_exit_code_says_so(stage):
+    add(stage, "well")
+    add(stage, "due", left=5)
+
+    assert 0 == look(stage, "status").code
+
+
+def test_names_select(stage):
+    add(stage, "well")
+    add_gone(stage)
+
+    run = look(stage, "status", "--json", "well")
+
+    assert (0, {"well"}) == (run.code, rows_of(run).keys())
+
+
+def test_a_rotated_policy_tells_its_grace_its_last_result_and_what_is_ahead(stage):
+    add(stage, "due", left=5)
+    stage.run("--once")
+
+    row = rows_of(look(stage, "status", "--json"))["due"]
+
+    assert ("well", "retire", "reissue") == (
+        row["state"],
+        row["step"]["action"],
+        row["ahead"]["action"],
+    )
+    (old,) = row["old_keys"]
+    assert (old["redacted_key"], old["until"]) == (
+        row["last"]["old_redacted_key"],
+        row["last"]["old_valid_until"],
+    )
+    assert ("completed", "key_near_expiry") == (row["last"]["outcome"], row["last"]["reason"])
+
+
+def test_whoever_holds_the_lease_is_shown(stage):
+    add(stage, "due", left=5)
+    until = (stage.now + DAY).isoformat()
+    lease = {"owner": "somebody\x1b[2J", "taken_at": stage.now.isoformat(), "until": until}
+    stage.ask_vault("POST", "secret/data/rotator/due", {"data": {"version": 1, "lease": lease}})
+
+    run = look(stage, "status")
+
+    assert 0 == run.code
+    assert "rotating" in run.out
+    assert "\x1b" not in run.out
+    assert "somebody" in run.out
+
+
+def test_a_policy_that_cannot_be_looked_at_hides_no_other(stage):
+    add(stage, "well")
+    add(stage, "broken")
+    stage.ask_vault("POST", "secret/data/rotator/broken", {"data": {"version": 99}})
+
+    run = look(stage, "status", "--json")
+
+    assert 1 == run.code
+    assert ["failed", "well"] == [row["state"] for row in rows_of(run).values()]
+    assert "upgrade this rotator" == rows_of(run)["broken"]["step"]["remedy"]
+
+
+@pytest.mark.parametrize("command", ["plan", "status"])
+def test_looking_writes_nothing_and_lists_once(stage, command):
+    for name in ("one", "two", "three"):
+        add(stage, name, left=5)
+        rotation = {"id": "r", "reason": "key_near_expiry", "started_at": stage.now.isoformat()}
+        rotation |= {"selector": "", "key_id": "k", "key_name": name, "redacted": "ak-abc...xyz"}
+        body = {"data": {"version": 1, "rotation": rotation}}
+        stage.ask_vault("POST", f"secret/data/rotator/{name}", body)
+    assert [] == stage.trap.asked
+
+    look(stage, command)
+
+    assert 2 == stage.trap.asked.count("GET /v2/api-keys"), "user keys, service keys"
+    assert {"GET"} == {label.split()[0] for label in stage.trap.asked}
+
+
+def test_a_plan_tells_what_will_be_written_where(stage):
+    add(stage, "due", left=5)
+    stage.policies[0]["deliver"]["metadata"] = {"key_id": "arize_key_id"}
+
+    run = look(stage, "plan", "--json")
+    row = rows_of(run)["due"]
+
+    assert ("reissue", 3600, False) == (row["action"], row["grace"], row["own"])
+    assert [{"secret": "apps/due", "fields": ["api_key", "arize_key_id"]}] == row["writes"]
+    assert "writes apps/due: api_key, arize_key_id" in look(stage, "plan").out
+
+
+def test_a_plan_warns_of_the_key_that_rotator_works_with(stage):
+    key = (stage.arize.management_key_id, stage.arize.management_key)
+    stage.add_policy("management", key, max_age="1ms")
+
+    assert "this is the key that rotator itself works with" in look(stage, "plan").out
