@@ -89,7 +89,7 @@ def test_whoever_holds_the_lease_is_shown(stage):
     add(stage, "due", left=5)
     until = (stage.now + DAY).isoformat()
     lease = {"owner": "somebody\x1b[2J", "taken_at": stage.now.isoformat(), "until": until}
-    stage.ask_vault("POST", "secret/data/rotator/due", {"data": {"version": 1, "lease": lease}})
+    stage.ask_vault("POST", "data/rotator/due", {"data": {"version": 1, "lease": lease}})
 
     run = look(stage, "status")
 
@@ -102,7 +102,7 @@ def test_whoever_holds_the_lease_is_shown(stage):
 def test_a_policy_that_cannot_be_looked_at_hides_no_other(stage):
     add(stage, "well")
     add(stage, "broken")
-    stage.ask_vault("POST", "secret/data/rotator/broken", {"data": {"version": 99}})
+    stage.ask_vault("POST", "data/rotator/broken", {"data": {"version": 99}})
 
     run = look(stage, "status", "--json")
 
@@ -118,7 +118,7 @@ def test_looking_writes_nothing_and_lists_once(stage, command):
         rotation = {"id": "r", "reason": "key_near_expiry", "started_at": stage.now.isoformat()}
         rotation |= {"selector": "", "key_id": "k", "key_name": name, "redacted": "ak-abc...xyz"}
         body = {"data": {"version": 1, "rotation": rotation}}
-        stage.ask_vault("POST", f"secret/data/rotator/{name}", body)
+        stage.ask_vault("POST", f"data/rotator/{name}", body)
     assert [] == stage.trap.asked
 
     look(stage, command)
