@@ -129,8 +129,8 @@ class Daemon:
             # Not known any more: the next listing begins a new look.
             self._last.pop(name, None)
         else:
-            # Without what the store holds: a daemon keeps no raw keys between two looks.
-            self._last[name] = replace(result.snapshot, held=(), delivery=None)
+            # Without what was found: a daemon keeps no raw keys between two looks.
+            self._last[name] = replace(result.snapshot, held=(), spooled=(), delivery=None)
         self._schedule(name, result.next_at)
 
     def _schedule(self, name: str, when: datetime | None) -> None:

@@ -12,34 +12,29 @@ from typing import TYPE_CHECKING
 
 from rotator import words
 from rotator.drift import store_has_drifted, stray_key_appeared
-from rotator.model import (
-    Deliver,
-    Lock,
-    Locked,
-    Promote,
-    Reason,
-    Refuse,
-    Retire,
-    Snapshot,
-    Step,
-    Wait,
+from rotator.flight import (
+    delivery_is_incomplete,
+    delivery_is_unrecorded,
+    mint_left_no_trace,
+    raw_key_was_lost,
+    spooled_key_found,
+    spooled_key_is_spent,
+    too_many_mints,
 )
-from rotator.strategy import choose, choose_repair, minting
+from rotator.model import Locked, Reason, Refuse, Retire, Snapshot, Step, Wait
+from rotator.strategy import choose, minting
 from rotator.views import (
     Due,
     age_due,
     current_keys,
-    delivered_key,
     expiry_due,
-    fresh_keys,
     in_use,
+    not_found,
     wanted_id,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from rotator.journal import Rotation
 
 
 def decide(s: Snapshot) -> Step:
@@ -59,93 +54,12 @@ def _respect_lease(s: Snapshot, step: Step) -> Step:
     return Locked(Reason("another_holds_the_lease", text), lease.owner, lease.until)
 
 
-# --- a rotation in flight: somebody, perhaps a process that is gone, wrote an intent ---
-
-
-def delivery_is_incomplete(s: Snapshot) -> Step | None:
-    """Some targets have the new key and some do not: copy it. Relies on a rotation in flight."""
-    found = delivered_key(s)
-    if found is None:
-        return None
-    key, secret = found
-    missing = [held.target for held in s.held if held.value != secret]
-    if not missing:
-        return None
-    text = f"{key.redacted} is in the store, but not yet at {', '.join(map(str, missing))}"
-    return Deliver(Reason("delivery_is_incomplete", text), key, secret)
-
-
-def delivery_is_unrecorded(s: Snapshot) -> Step | None:
-    """All targets have the new key: use it, then write it down. Relies on a rotation in flight."""
-    found = delivered_key(s)
-    if found is None:
-        return None
-    key, secret = found
-    text = f"{key.redacted} is in the store and waits to be proved and recorded"
-    return Promote(Reason("delivery_is_unrecorded", text), key, secret)
-
-
-def too_many_mints(s: Snapshot) -> Step | None:
-    """A rotation that keeps losing its keys must not go on for ever."""
-    rotation = s.journal.rotation
-    if rotation is None or len(rotation.mints) < s.limits.mints:
-        return None
-    until = rotation.mints[-1].at + s.policy.min_interval
-    if until <= s.now:
-        return None
-    text = f"{len(rotation.mints)} keys were minted in rotation {rotation.id} and none arrived"
-    return Refuse(
-        Reason("too_many_mints", text),
-        remedy="look at the errors of the store and the provider; tried again on its own at"
-        f" {words.moment(until)}",
-        until=until,
-    )
-
-
-def raw_key_was_lost(s: Snapshot) -> Step | None:
-    """The provider shows a key that the intent explains, and no target has it.
-
-    Relies on delivered keys having been seen before.
-    """
-    rotation = s.journal.rotation
-    fresh = fresh_keys(s)
-    if rotation is None or rotation.last_mint is None or not fresh:
-        return None
-    lost = fresh[0]
-    text = f"{lost.redacted} was minted for rotation {rotation.id} and never reached the store"
-    reason = Reason("raw_key_was_lost", text)
-    patience = _owner_may_live(s, rotation, reason)
-    if patience is not None:
-        return patience
-    old = next((key for key in s.keys if key.id == rotation.key_id), lost)
-    return minting(reason, choose_repair(s, old, lost, rotation.last_mint))
-
-
-def mint_left_no_trace(s: Snapshot) -> Step | None:
-    """An intent, and no key that it would explain: once a listing must show it, it never was."""
-    rotation = s.journal.rotation
-    if rotation is None or fresh_keys(s):
-        return None
-    last = rotation.last_mint
-    settled = last.at + s.limits.settle if last else s.now
-    if settled > s.now:
-        text = "the last mint was not answered; a listing will show whether it happened"
-        return Wait(Reason("mint_is_settling", text), settled, soon=True)
-    text = f"rotation {rotation.id} was begun, and no new key came of it"
-    reason = Reason("mint_left_no_trace", text)
-    old = next((key for key in s.keys if key.id == rotation.key_id), None)
-    return minting(reason, choose(s, old)) if old else _not_found(s, rotation.key_id)
-
-
-# --- nothing in flight ---
-
-
 def key_not_found(s: Snapshot) -> Step | None:
     """The provider does not list the key that the policy, or its last rotation, names."""
     if current_keys(s):
         return None
     retiring = retirement_is_due(s)
-    return retiring or _not_found(s, wanted_id(s))
+    return retiring or not_found(s, wanted_id(s))
 
 
 def key_is_ambiguous(s: Snapshot) -> Step | None:
@@ -211,8 +125,10 @@ def nothing_is_due(s: Snapshot) -> Step:
 
 
 CHECKS: tuple[Callable[[Snapshot], Step | None], ...] = (
+    spooled_key_is_spent,
     delivery_is_incomplete,
     delivery_is_unrecorded,
+    spooled_key_found,
     too_many_mints,
     raw_key_was_lost,
     mint_left_no_trace,
@@ -226,29 +142,3 @@ CHECKS: tuple[Callable[[Snapshot], Step | None], ...] = (
     stray_key_appeared,
     nothing_is_due,
 )
-
-
-def _owner_may_live(s: Snapshot, rotation: Rotation, reason: Reason) -> Step | None:
-    """Give another minter, should it live, its last chance to deliver before its key is replaced.
-
-    Skipped when the old key would not outlast the wait.
-    """
-    last, lease = rotation.last_mint, s.journal.lease
-    if last is None or last.owner == s.me:
-        return None
-    deadline = rotation.grace_deadline
-    if deadline is not None and deadline - s.now < 2 * s.limits.handover:
-        return None
-    if lease is None or lease.owner != s.me or lease.until <= s.now:
-        return Lock(reason)
-    until = lease.taken_at + s.limits.handover
-    return Wait(reason, until, soon=True) if until > s.now else None
-
-
-def _not_found(s: Snapshot, key_id: str | None) -> Refuse:
-    what = f"key {key_id}" if key_id else f"a key of {s.policy.selector}"
-    return Refuse(
-        Reason("key_not_found", f"the provider lists no active {what}"),
-        remedy="it may be revoked or expired, or hidden from the management key: create a key, name"
-        " it in the policy under `key`, and add `space_id` or `type: service` for a service key",
-    )

@@ -41,6 +41,9 @@ class Event(StrEnum):
     MINT_AMBIGUOUS = "rotation.mint_ambiguous"
     DELIVERY_FAILED = "rotation.delivery_failed"
     KEY_DELIVERED = "rotation.delivered"
+    KEY_RESTORED = "rotation.restored"
+    SPOOL_FAILED = "rotation.spool_failed"
+    SPOOLED_KEY_DESTROYED = "rotation.spooled_key_destroyed"
     KEY_VERIFIED = "rotation.verified"
     ROTATION_COMPLETED = "rotation.completed"
     ROTATION_REPAIRED = "rotation.repaired"
@@ -188,6 +191,24 @@ CATALOGUE: dict[Event, Meaning] = {
         "info",
         "The store acknowledged the new key.",
         (*_ROTATION, "target", "target_version", "danger_seconds", "grace_seconds_left"),
+    ),
+    Event.KEY_RESTORED: Meaning(
+        "warning",
+        "As `rotation.delivered`, of a key that an earlier process had minted and left sealed on "
+        "this machine's disk.",
+        (*_ROTATION, "target", "target_version"),
+    ),
+    Event.SPOOL_FAILED: Meaning(
+        "error",
+        "A minted key could not be kept on this machine's disk, found there, or removed from it. "
+        "Its delivery goes on regardless.",
+        (*_ROTATION, *_ERROR),
+    ),
+    Event.SPOOLED_KEY_DESTROYED: Meaning(
+        "info",
+        "A sealed key was removed from this machine's disk because it is of no use: its rotation "
+        "is over, or the provider does not accept it.",
+        ("rotation_id",),
     ),
     Event.KEY_VERIFIED: Meaning(
         "info", "The provider accepted the new key.", (*_ROTATION, "duration_seconds")

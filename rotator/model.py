@@ -134,6 +134,20 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Spooled:
+    """A minted key as it lies on this machine's disk, sealed.
+
+    ``mint`` counts the mints of the ``rotation``, from 1. ``secret`` is None where the seal was not
+    broken: its rotation is over, or it could not be.
+    """
+
+    policy: str
+    rotation: str
+    mint: int
+    secret: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """A key this process has minted and put into the store, in the rotation at hand."""
 
@@ -165,6 +179,8 @@ class Snapshot:
     demanded: bool = False
     #: What this process knows of a delivery that it has just made itself.
     delivery: Delivery | None = None
+    #: Minted keys of this policy that lie on this machine's disk.
+    spooled: tuple[Spooled, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +254,24 @@ class Deliver:
 
 
 @dataclass(frozen=True, slots=True)
+class Restore:
+    """Deliver a minted key that was found on this machine's disk, if the provider accepts it."""
+
+    reason: Reason
+    key: Key
+    secret: Secret
+    entry: Spooled
+
+
+@dataclass(frozen=True, slots=True)
+class Destroy:
+    """Destroy a key on this machine's disk that nobody waits for any more."""
+
+    reason: Reason
+    entry: Spooled
+
+
+@dataclass(frozen=True, slots=True)
 class Promote:
     """Use the delivered key against the provider, then record the rotation as done."""
 
@@ -263,4 +297,4 @@ class Refuse:
     until: datetime | None = None
 
 
-Step = Wait | Locked | Lock | Mint | Deliver | Promote | Retire | Refuse
+Step = Wait | Locked | Lock | Mint | Restore | Deliver | Promote | Retire | Destroy | Refuse

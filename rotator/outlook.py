@@ -30,10 +30,10 @@ class Write:
 class Outlook:
     """One row of a plan.
 
-    ``action`` is ``refresh``, ``reissue``, ``deliver``, ``promote``, ``retire``, ``lock``,
-    ``wait``, ``locked``, ``refuse``, or ``failed`` where nothing was seen; ``at`` is None for
-    never. ``grace`` is how long the old key will go on, ``new_expires_at`` what the new one is
-    asked to have (None: no end).
+    ``action`` is ``refresh``, ``reissue``, ``restore``, ``deliver``, ``promote``, ``retire``,
+    ``destroy``, ``lock``, ``wait``, ``locked``, ``refuse``, or ``failed`` where nothing was seen;
+    ``at`` is None for never. ``grace`` is how long the old key will go on, ``new_expires_at`` what
+    the new one is asked to have (None: no end).
     """
 
     policy: str

@@ -5,17 +5,18 @@ Adapters raise the errors of :mod:`rotator.errors` and nothing else. A lost race
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field as default
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime, timedelta
 
+    from rotator.errors import RotatorError
     from rotator.events import Event
     from rotator.journal import Journal
     from rotator.keys import Listing, Minted, Order, Scope
-    from rotator.model import Held, Limits, Snapshot, Step, Target
+    from rotator.model import Held, Limits, Snapshot, Spooled, Step, Target
     from rotator.secrets import Secret
 
 
@@ -144,6 +145,58 @@ class SecretStore(Protocol):
         ...
 
 
+class Spool(Protocol):
+    """Minted keys on this machine's disk, sealed, from the answer to the acknowledgement.
+
+    A help, never a hindrance: nothing here stops a rotation.
+    """
+
+    async def prepare(self) -> RotatorError | None:
+        """Have at hand what :meth:`put` needs, so that it asks nobody. What kept it from it."""
+        ...
+
+    async def put(self, entry: Spooled) -> RotatorError | None:
+        """Write ``entry`` to the disk. Takes no longer than a moment; what kept it from it."""
+        ...
+
+    async def find(self, policy: str) -> tuple[Spooled, ...]:
+        """What lies there for ``policy``, with the seals whole."""
+        ...
+
+    async def opened(self, entry: Spooled) -> Spooled:
+        """``entry`` with its key; as it was, when the seal cannot be broken.
+
+        Raises:
+            Temporary: It may be possible later.
+        """
+        ...
+
+    async def destroy(self, entry: Spooled) -> RotatorError | None:
+        """Remove ``entry``, also should :meth:`put` still be at it. What kept it from it."""
+        ...
+
+
+class NoSpool:
+    """A :class:`Spool` for who wants none."""
+
+    async def prepare(self) -> None:
+        """Nothing is needed."""
+
+    async def put(self, entry: Spooled) -> None:
+        """It is kept in memory only."""
+
+    async def find(self, policy: str) -> tuple[Spooled, ...]:  # noqa: ARG002 - the port's
+        """Nothing."""
+        return ()
+
+    async def opened(self, entry: Spooled) -> Spooled:
+        """Nothing lies here that could be opened."""
+        return entry
+
+    async def destroy(self, entry: Spooled) -> None:
+        """Nothing lies here."""
+
+
 class Clock(Protocol):
     """Time. Decisions use :meth:`now`, durations :meth:`monotonic`."""
 
@@ -207,3 +260,4 @@ class World:
     jitter: Callable[[], float]
     #: Told what each look saw at its end, and the step decided from it. Never raises.
     seen: Callable[[Snapshot, Step], None] = unheard
+    spool: Spool = default(default_factory=NoSpool)

@@ -11,35 +11,34 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from rotator import facts, transitions
-from rotator.backoff import polite
+from rotator import transitions
+from rotator.completion import Finisher
 from rotator.decide import decide
-from rotator.delivery import metadata_of
-from rotator.errors import NotPermitted, Rejected, RotatorError, Temporary
-from rotator.events import Event
+from rotator.errors import NotPermitted, Rejected, Temporary
 from rotator.keys import KeyType, Scope
 from rotator.model import (
     Deliver,
-    Held,
+    Destroy,
     Lock,
     Locked,
     Mint,
     Promote,
     Refuse,
+    Restore,
     Retire,
     Snapshot,
     Wait,
 )
-from rotator.rotation import Rotator, accepted_in_time, save
+from rotator.rotation import Rotator, save
 from rotator.views import current_keys
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from rotator.journal import Journal, Record
+    from rotator.journal import Journal
     from rotator.keys import Key
     from rotator.listings import Listings
-    from rotator.model import Policy, Step
+    from rotator.model import Policy, Spooled, Step
     from rotator.ports import World
 
 #: A listing older than this is not trusted for a decision, in however long a pass.
@@ -64,6 +63,7 @@ class Reconciler:
         self._world = world
         self._listings = listings
         self._rotator = Rotator(world, listings)
+        self._finisher = Finisher(world)
 
     @property
     def undelivered(self) -> int:
@@ -117,6 +117,7 @@ class Reconciler:
         world = self._world
         # One after the other: each is newer than what it is compared with, and a journal that is
         # too old to decide by is found out by its check-and-set.
+        spooled = await world.spool.find(policy.name)
         journal, version = await world.store.load(policy.name)
         held = await asyncio.gather(*(world.store.read(target) for target in policy.targets))
         if since is not None and journal.changed_at is not None:
@@ -132,9 +133,16 @@ class Reconciler:
             me=world.me,
             limits=world.limits,
             demanded=demanded,
+            spooled=await self._opened(spooled, journal),
         )
         own = any(world.issuer.is_own(str(key.redacted)) for key in current_keys(s))
         return replace(s, own=own)
+
+    async def _opened(self, spooled: tuple[Spooled, ...], journal: Journal) -> tuple[Spooled, ...]:
+        """``spooled``, with the keys of those that the rotation in flight may need."""
+        wanted = journal.rotation.id if journal.rotation else None
+        opened = self._world.spool.opened
+        return tuple([await opened(one) if one.rotation == wanted else one for one in spooled])
 
     async def keys(
         self, policy: Policy, journal: Journal, *, since: datetime | None = None
@@ -184,99 +192,25 @@ class Reconciler:
 
     async def _act(self, s: Snapshot, step: Step) -> Snapshot | None:
         """Carry out ``step``; what is seen afterwards, or None when a new look must tell."""
+        rotator = self._rotator
         match step:
             case Lock():
-                return await save(self._world, s, transitions.locked(s))
+                seen = await save(self._world, s, transitions.locked(s))
             case Mint():
-                return await self._rotator.rotate(s, step)
+                seen = await rotator.rotate(s, step)
+            case Restore():
+                seen = await rotator.restore(s, step)
+            case Destroy():
+                seen = await rotator.destroy(s, step.entry, step.reason.code)
             case Deliver():
-                await self._deliver(s, step)
-                return None
+                seen = await self._finisher.copy(s, step)
             case Promote():
-                return await self._promote(s, step)
+                seen = await self._finisher.promote(s, step)
             case Retire():
-                return await self._retire(s, step)
+                seen = await self._finisher.retire(s, step)
             case _:
                 raise AssertionError(step)
-
-    async def _deliver(self, s: Snapshot, step: Deliver) -> None:
-        """Copy the key to the targets that lack it; whether that held, the next look tells."""
-        world = self._world
-        for held in s.held:
-            if held.value != step.secret:
-                metadata = metadata_of(held.target, step.key, step.secret, s.now)
-                written = await world.store.write(held, step.secret, metadata)
-                if isinstance(written, Held):
-                    fields = facts.of_rotation(s) | facts.of_key(step.key)
-                    fields |= {"target": str(held.target), "target_version": written.version}
-                    world.emit(Event.KEY_DELIVERED, **fields)
-
-    async def _promote(self, s: Snapshot, step: Promote) -> Snapshot | None:
-        """Use the new key against the provider, then record the rotation as done.
-
-        Raises:
-            Rejected: The provider does not accept what it issued.
-            Temporary: The provider could not be asked.
-        """
-        world, before = self._world, s.journal
-        started = world.clock.monotonic()
-        if not (s.delivery and s.delivery.proved):
-            accepted = await accepted_in_time(world, step.secret)
-            if accepted is None:
-                raise Temporary("the provider could not be asked whether it accepts the new key")
-            if not accepted:
-                raise Rejected(
-                    f"the store holds {step.key.redacted}, which the provider does not accept",
-                    remedy="see docs/troubleshooting.md",
-                )
-        world.emit(
-            Event.KEY_VERIFIED,
-            duration_seconds=round(world.clock.monotonic() - started, 6),
-            **facts.of_rotation(s),
-            **facts.of_key(step.key),
-        )
-        if before.rotation and world.issuer.is_own(before.rotation.redacted):
-            world.issuer.adopt(step.secret)
-            world.emit(Event.MANAGEMENT_KEY_CHANGED, **facts.of_rotation(s), source="rotation")
-        danger = s.delivery.danger_seconds if s.delivery else None
-        s = replace(s, now=world.clock.now())
-        done = await save(world, s, transitions.completed(s, step.key, step.secret, danger))
-        if done is not None:
-            self._emit_completed(s, step, done.journal.history[0])
-            done = replace(done, demanded=False, delivery=None)
-        return done
-
-    async def _retire(self, s: Snapshot, step: Retire) -> Snapshot | None:
-        """Revoke an old key. A failure is put off, visibly, and does not stop the rest."""
-        world, entry = self._world, step.entry
-        fields: dict[str, object] = {
-            "policy": s.policy.name,
-            "reason": step.reason.code,
-            "key_id": entry.key_id,
-            "redacted_key": entry.redacted,
-            "rotation_id": entry.rotation,
-        }
-        try:
-            await world.issuer.revoke(entry.key_id)
-        except RotatorError as error:
-            until = s.now + polite(entry.failures + 6, jitter=world.jitter())
-            world.emit(Event.RETIRE_FAILED, **fields, **facts.of_error(error), retry_at=until)
-            return await save(world, s, transitions.postponed(s, entry, until))
-        world.emit(Event.KEY_RETIRED, **fields)
-        s = replace(s, keys=tuple(key for key in s.keys if key.id != entry.key_id))
-        return await save(world, s, transitions.retired(s, entry))
-
-    def _emit_completed(self, s: Snapshot, step: Promote, record: Record) -> None:
-        fields = facts.of_rotation(s) | facts.of_key(step.key)
-        fields |= facts.of_grace(record.old_valid_until, record.finished_at)
-        duration = (record.finished_at - record.started_at).total_seconds()
-        self._world.emit(
-            Event.ROTATION_REPAIRED if record.outcome == "repaired" else Event.ROTATION_COMPLETED,
-            old_valid_until=record.old_valid_until,
-            danger_seconds=record.danger_seconds,
-            duration_seconds=round(duration, 6),
-            **fields,
-        )
+        return seen
 
 
 def _wanted(policy: Policy, journal: Journal) -> tuple[str | None, set[str], set[str]]:

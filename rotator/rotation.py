@@ -1,7 +1,8 @@
 """The dangerous moment: between the provider's answer and the store's acknowledgement.
 
-The new raw key is in memory only. Nothing stands in between that could block or fail: no other
-call after a refresh, no event. After a reissue the old key is untouched and losing the new one
+The new raw key is in memory only, and on this machine's disk where a spool is wanted. Nothing
+stands in between that could block or fail: no other call after a refresh, no event. After a
+reissue the old key is untouched and losing the new one
 costs nothing, so that one is proved first: what the store holds always works.
 """
 
@@ -17,18 +18,18 @@ from rotator import facts, transitions
 from rotator.delivery import Deliverer, Superseded
 from rotator.errors import Ambiguous, Rejected, RotatorError, Temporary
 from rotator.events import Event
-from rotator.keys import Order
-from rotator.model import Delivery, Plan
+from rotator.keys import Minted, Order
+from rotator.model import Delivery, Plan, Spooled
 from rotator.ports import Conflict
-from rotator.strategy import privileges_differ
+from rotator.strategy import privileges_differ, spooled_key_differs
+from rotator.views import fresh_keys
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from rotator.journal import Journal
-    from rotator.keys import Minted
     from rotator.listings import Listings
-    from rotator.model import Held, Mint, Snapshot
+    from rotator.model import Held, Mint, Restore, Snapshot
     from rotator.ports import World
     from rotator.secrets import Secret
 
@@ -54,6 +55,7 @@ class Rotator:
         """
         world, plan = self._world, step.plan
         await world.store.preflight(s.policy.targets, budget=world.limits.retry_budget)
+        self._say_unspooled(s, await world.spool.prepare())
         asked_at = world.clock.monotonic()
         resumed = s.journal.rotation is not None
         s = replace(s, now=world.clock.now())
@@ -80,6 +82,50 @@ class Rotator:
             # Looked at, so that a task whose caller is gone does not complain at its collection.
             task.exception()
 
+    async def restore(self, s: Snapshot, step: Restore) -> Snapshot | None:
+        """Deliver a key that was found on this disk, with the lease in hand, if it works.
+
+        Raises:
+            Temporary: The provider could not be asked.
+        """
+        locked = await save(self._world, s, transitions.locked(s))
+        return await self._guarded(self._restore(locked, step)) if locked else None
+
+    async def _restore(self, s: Snapshot, step: Restore) -> Snapshot | None:
+        """A new look proves and records what is delivered here."""
+        world, minted = self._world, Minted(step.secret, step.key)
+        accepted = await accepted_in_time(world, step.secret)
+        if accepted is None:
+            raise Temporary(
+                "the provider could not be asked whether it accepts the key on the disk"
+            )
+        if not accepted or spooled_key_differs(s, step.key, step.entry):
+            return await self.destroy(s, step.entry, "spooled_key_is_refused")
+        try:
+            held = await self._deliverer.deliver(s, minted)
+        except Superseded:
+            await self._give_up(s, minted)
+            held = ()
+        for one in held:
+            fields = facts.of_rotation(s) | facts.of_key(step.key)
+            fields |= {"target": str(one.target), "target_version": one.version}
+            world.emit(Event.KEY_RESTORED, **fields)
+        await self._spent(s, step.entry)
+        return None
+
+    async def destroy(self, s: Snapshot, entry: Spooled, reason: str) -> Snapshot:
+        """Remove a key from this disk that is of no use. The next look tries again, if it must."""
+        if await self._spent(s, entry):
+            fields = {"policy": s.policy.name, "reason": reason, "rotation_id": entry.rotation}
+            self._world.emit(Event.SPOOLED_KEY_DESTROYED, **fields)
+        return replace(s, spooled=tuple(one for one in s.spooled if one != entry))
+
+    async def _spent(self, s: Snapshot, entry: Spooled) -> bool:
+        """Whether ``entry`` is gone from the disk now."""
+        failed = await self._world.spool.destroy(entry)
+        self._say_unspooled(s, failed)
+        return failed is None
+
     async def _mint_and_deliver(self, s: Snapshot, plan: Plan) -> Snapshot | None:
         asked_at = self._world.clock.monotonic()
         try:
@@ -89,23 +135,28 @@ class Rotator:
             emit(Event.MINT_AMBIGUOUS, **facts.of_rotation(s), **facts.of_error(error))
             return None
         except RotatorError as error:
-            await self._unminted(s)
+            await self._unminted(s, hopeless=isinstance(error, Rejected))
             if not isinstance(error, Temporary):
                 fields = facts.of_rotation(s) | facts.of_error(error)
                 self._world.emit(Event.ROTATION_FAILED, **fields)
             raise
         answered_at = self._world.clock.monotonic()
+        entry = _spooled(s, minted)
+        unspooled = await self._world.spool.put(entry)
         proved = False
         if plan.strategy == "reissue":
-            proved = await self._prove(s, plan, minted)
+            proved = await self._prove(s, plan, minted, entry)
         try:
             held = await self._deliverer.deliver(s, minted)
         except Superseded:
             await self._give_up(s, minted)
+            await self._spent(s, entry)
             return None
         danger = round(self._world.clock.monotonic() - answered_at, 6)
         seen = transitions.after_mint(s, plan, minted, held)
         self._emit_delivered(seen or s, held, danger, answered_at - asked_at)
+        self._say_unspooled(s, unspooled)
+        await self._spent(s, entry)
         return replace(seen, delivery=Delivery(danger, proved)) if seen else None
 
     async def _mint(self, plan: Plan) -> Minted:
@@ -122,14 +173,20 @@ class Rotator:
             )
         )
 
-    async def _unminted(self, s: Snapshot) -> None:
-        """Take the intent back. Should this fail, the lease runs out and the listing tells."""
+    async def _unminted(self, s: Snapshot, *, hopeless: bool = False) -> None:
+        """Take the intent back. Should this fail, the lease runs out and the listing tells.
+
+        A rotation of which nothing came goes on as long as there is hope that it can.
+        """
+        rotation = s.journal.rotation
+        over = hopeless and rotation is not None and len(rotation.mints) > 1 and not fresh_keys(s)
+        journal = transitions.refused(s, None) if over else transitions.unminted(s)
         with contextlib.suppress(RotatorError):
-            await save(self._world, s, transitions.unminted(s))
+            await save(self._world, s, journal)
 
     # --- a reissued key is proved before anybody gets it ---
 
-    async def _prove(self, s: Snapshot, plan: Plan, minted: Minted) -> bool:
+    async def _prove(self, s: Snapshot, plan: Plan, minted: Minted, entry: Spooled) -> bool:
         """Whether the provider has accepted the new key; False when it could not be asked.
 
         Raises:
@@ -146,6 +203,7 @@ class Rotator:
         self._world.emit(Event.KEY_REFUSED, **fields)
         with contextlib.suppress(RotatorError):
             await save(self._world, s, transitions.refused(s, minted.key))
+        await self._spent(s, entry)
         raise error
 
     async def _give_up(self, s: Snapshot, minted: Minted) -> None:
@@ -189,6 +247,19 @@ class Rotator:
                 danger_seconds=danger,
                 **{name: value for name, value in fields.items() if name != "grace_deadline"},
             )
+
+    def _say_unspooled(self, s: Snapshot, error: RotatorError | None) -> None:
+        if error is not None:
+            fields = facts.of_rotation(s) | facts.of_error(error)
+            self._world.emit(Event.SPOOL_FAILED, **fields)
+
+
+def _spooled(s: Snapshot, minted: Minted) -> Spooled:
+    """``minted`` as it goes to the disk. Relies on its intent."""
+    rotation = s.journal.rotation
+    if rotation is None:
+        raise AssertionError(minted)
+    return Spooled(s.policy.name, rotation.id, len(rotation.mints), minted.secret)
 
 
 async def save(world: World, s: Snapshot, journal: Journal) -> Snapshot | None:

@@ -21,7 +21,7 @@ from rotator.model import Choice, Mint, Plan, Reason, Refuse
 if TYPE_CHECKING:
     from rotator import journal
     from rotator.keys import AnyBindings
-    from rotator.model import Policy, Snapshot
+    from rotator.model import Policy, Snapshot, Spooled
 
 #: So much less life is asked for than is wanted: an account may have a maximum, the old key may
 #: have been given just that, and our clock may be a little ahead of the one that it is judged by.
@@ -90,6 +90,23 @@ def privileges_differ(plan: Plan, new: Key) -> str | None:
     if isinstance(wanted, Bindings) and new.bindings and not wanted.same_as(new.bindings):
         return "the provider gave the new key other bindings than were asked for"
     return None
+
+
+def spooled_key_differs(s: Snapshot, key: Key, entry: Spooled) -> bool:
+    """Whether the spooled ``key`` was reissued and is not the same, or nobody can tell.
+
+    Relies on the rotation of ``entry`` being in flight.
+    """
+    rotation = s.journal.rotation
+    mints = rotation.mints[entry.mint - 1 : entry.mint] if rotation else ()
+    if mints and mints[0].strategy == "refresh":
+        return False
+    old = next((one for one in s.keys if rotation and one.id == rotation.key_id), None)
+    if old is None or not mints:
+        return True
+    bindings = old.bindings or s.policy.bindings
+    asked = Plan("reissue", old, mints[0].expires_at, timedelta(0), bindings=bindings)
+    return privileges_differ(asked, key) is not None
 
 
 def _refresh(s: Snapshot, key: Key) -> Plan | Refuse:

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rotator import words
 from rotator.keys import KeyStatus
-from rotator.model import Reason
+from rotator.model import Reason, Refuse
 from rotator.secrets import Redacted
 from rotator.strategy import expiry_margin
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rotator.journal import Mint, Retiring, Rotation
     from rotator.keys import Key
-    from rotator.model import Snapshot
+    from rotator.model import Snapshot, Spooled
     from rotator.secrets import Secret
 
 
@@ -51,6 +53,16 @@ def current_keys(s: Snapshot) -> tuple[Key, ...]:
         if key.name == s.policy.selector.name
         and key.id not in leaving
         and s.policy.selector.type in {None, key.type}
+    )
+
+
+def not_found(s: Snapshot, key_id: str | None) -> Refuse:
+    """The key that is meant is not listed: a person must say which one it is."""
+    what = f"key {key_id}" if key_id else f"a key of {s.policy.selector}"
+    return Refuse(
+        Reason("key_not_found", f"the provider lists no active {what}"),
+        remedy="it may be revoked or expired, or hidden from the management key: create a key, name"
+        " it in the policy under `key`, and add `space_id` or `type: service` for a service key",
     )
 
 
@@ -116,6 +128,24 @@ def delivered_key(s: Snapshot) -> tuple[Key, Secret] | None:
     That a target holds it is proof enough that we minted it, whatever dates the provider gave it.
     One that was refreshed since, because it seemed lost, has only its grace left and is none.
     """
+    values = [held.value for held in s.held if held.value is not None]
+    return _recognised(s, values)
+
+
+def spooled_key(s: Snapshot) -> tuple[Key, Secret, Spooled] | None:
+    """The new key that lies sealed on this machine's disk, as :func:`delivered_key` knows one."""
+    rotation = s.journal.rotation
+    entries = {
+        entry.secret: entry
+        for entry in s.spooled
+        if entry.secret is not None and rotation is not None and entry.rotation == rotation.id
+    }
+    found = _recognised(s, entries)
+    return (*found, entries[found[1]]) if found else None
+
+
+def _recognised(s: Snapshot, values: Iterable[Secret]) -> tuple[Key, Secret] | None:
+    """The newest key of the rotation in flight that one of ``values`` is, with that."""
     rotation = s.journal.rotation
     if rotation is None:
         return None
@@ -127,11 +157,8 @@ def delivered_key(s: Snapshot) -> tuple[Key, Secret] | None:
         and not _ends_with_its_grace(s, rotation, key)
     ]
     for key in sorted(new, key=_age, reverse=True):
-        for held in s.held:
-            value = held.value
-            if value is None or value.fingerprint == rotation.fingerprint:
-                continue
-            if key.redacted.matches(value):
+        for value in values:
+            if value.fingerprint != rotation.fingerprint and key.redacted.matches(value):
                 return key, value
     return None
 

@@ -8,23 +8,29 @@ import socket
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import SystemRandom
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from rotator.adapters.arize import ArizeIssuer, ArizeOptions
 from rotator.adapters.clock import SystemClock
 from rotator.errors import Unauthenticated
 from rotator.listings import Listings
 from rotator.model import Target
-from rotator.ports import World, unheard
+from rotator.ports import NoSpool, World, unheard
 from rotator.reconcile import Reconciler
 from rotator.settings import read_secret, schema
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
-    from rotator.adapters.vault import AppRoleAuth, KubernetesAuth, TokenAuth, VaultOptions
+    from rotator.adapters.vault import (
+        AppRoleAuth,
+        KubernetesAuth,
+        TokenAuth,
+        VaultOptions,
+        VaultStore,
+    )
     from rotator.model import Snapshot, Step
-    from rotator.ports import Called, Emit, SecretStore
+    from rotator.ports import Called, Emit, SecretStore, Spool
     from rotator.secrets import Secret
     from rotator.settings import Settings
 
@@ -90,6 +96,7 @@ async def connected(
         new_id=lambda: secrets.token_hex(8),
         jitter=SystemRandom().random,
         seen=watch.seen,
+        spool=_spool(settings, store, emit),
     )
     listings = Listings(issuer, clock)
     try:
@@ -108,6 +115,17 @@ def _store(settings: Settings, emit: Emit, called: Called, read: Read) -> Secret
     from rotator.adapters.vault import VaultStore  # noqa: PLC0415
 
     return VaultStore(_vault(settings.vault, called, read), emit)
+
+
+def _spool(settings: Settings, store: SecretStore, emit: Emit) -> Spool:
+    """The spool that is configured. Imported here: most do without libsodium."""
+    if settings.spool is None:
+        return NoSpool()
+    from rotator.adapters.spool import SealedSpool  # noqa: PLC0415
+    from rotator.adapters.spool_keys import KeyPair  # noqa: PLC0415
+
+    # A spool without Vault is refused as a mistake in the configuration.
+    return SealedSpool(settings.spool, KeyPair(cast("VaultStore", store)), emit)
 
 
 def _vault(vault: schema.Vault, called: Called, read: Read) -> VaultOptions:

@@ -118,7 +118,7 @@ class FileStore:
 
     def _replace(self, file: Path, new: _Stored) -> _Stored:
         """Write ``new`` over the version before it. What is there afterwards, new or not."""
-        with _translated(file), self._locked(file):
+        with translated(file), self._locked(file):
             now = _read(file)
             if now.version != new.version - 1:
                 return now
@@ -130,7 +130,7 @@ class FileStore:
         """Hold the lock of ``file`` against other threads and processes."""
         number = zlib.crc32(os.fsencode(file.relative_to(self._directory))) % _LOCKS
         lock = self._directory / "locks" / f"{number:02}"
-        _make_directory(lock.parent)
+        make_directory(lock.parent)
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             _wait_for(descriptor, file)
@@ -153,7 +153,7 @@ def _wait_for(descriptor: int, file: Path) -> None:
 
 
 def _read(file: Path) -> _Stored:
-    with _translated(file):
+    with translated(file):
         try:
             text = file.read_bytes()
         except FileNotFoundError:
@@ -174,7 +174,7 @@ def _read(file: Path) -> _Stored:
 
 def _write(file: Path, stored: _Stored) -> None:
     """Replace ``file`` so that it is there, whole, when this returns. Needs the lock."""
-    _make_directory(file.parent)
+    make_directory(file.parent)
     # The lock makes a fixed name safe, and a crash leaves one file behind at most: the next write
     # reuses it.
     draft = file.with_name(f".{file.name}.draft")
@@ -188,19 +188,20 @@ def _write(file: Path, stored: _Stored) -> None:
         handle.flush()
         os.fsync(handle.fileno())
     draft.replace(file)
-    _sync_directory(file.parent)
+    sync_directory(file.parent)
 
 
-def _make_directory(path: Path) -> None:
+def make_directory(path: Path) -> None:
     """Make ``path`` with its parents, 0700, and see that they survive a power cut."""
     if path.is_dir():
         return
-    _make_directory(path.parent)
+    make_directory(path.parent)
     path.mkdir(mode=0o700, exist_ok=True)
-    _sync_directory(path.parent)
+    sync_directory(path.parent)
 
 
-def _sync_directory(path: Path) -> None:
+def sync_directory(path: Path) -> None:
+    """See that what was made or removed in ``path`` survives a power cut."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -210,7 +211,7 @@ def _sync_directory(path: Path) -> None:
 
 def _prove_writable(files: Sequence[Path]) -> None:
     for folder in {file.parent for file in files}:
-        with _translated(folder):
+        with translated(folder):
             existing = next(path for path in (folder, *folder.parents) if path.exists())
             if not existing.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, "Not a directory")
@@ -221,7 +222,8 @@ def _prove_writable(files: Sequence[Path]) -> None:
 
 
 @contextlib.contextmanager
-def _translated(file: Path) -> Iterator[None]:
+def translated(file: Path) -> Iterator[None]:
+    """The errors of the file system in our own terms."""
     try:
         yield
     except OSError as error:

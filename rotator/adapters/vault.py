@@ -19,6 +19,7 @@ from rotator.adapters.vault_kv import V1, V2, Engines, Found
 from rotator.errors import NotPermitted, Rejected
 from rotator.journal import Journal
 from rotator.ports import Conflict, unheard
+from rotator.secrets import Masked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -132,7 +133,19 @@ class VaultStore:
 
     async def load(self, policy: str) -> tuple[Journal, int]:
         """Read a journal; a deleted one is empty, and the next is written after its version."""
-        mount, path = self._mount, self._journal_path(policy)
+        document, version = await self.find(policy)
+        if not document.reveal():
+            return Journal(), version
+        place = f"the journal {self._mount}/{self._journal_path(policy)}"
+        return journals.decode(document.reveal(), place=place), version
+
+    async def save(self, policy: str, journal: Journal, version: int) -> int | Conflict:
+        """Write a journal after ``version``."""
+        return await self.keep(policy, Masked(journals.encode(journal)), version)
+
+    async def find(self, name: str) -> tuple[Masked[Json], int]:
+        """A document beside the journals, or one of them."""
+        mount, path = self._mount, self._journal_path(name)
 
         def work(api: Api) -> Found:
             if isinstance(engine := self._engines.of(api, mount), V1):
@@ -143,15 +156,12 @@ class VaultStore:
             return engine.read(api, mount, path)
 
         found = await self._calls.run(work)
-        if not found.document:
-            return Journal(), found.version
-        place = f"the journal {mount}/{path}"
-        return journals.decode(found.document, place=place), found.version
+        return Masked(found.document), found.version
 
-    async def save(self, policy: str, journal: Journal, version: int) -> int | Conflict:
-        """Write a journal after ``version``."""
-        mount, path = self._mount, self._journal_path(policy)
-        new = journals.encode(journal)
+    async def keep(self, name: str, document: Masked[Json], version: int) -> int | Conflict:
+        """Write one after ``version``. Should it be there already, that was us."""
+        mount, path = self._mount, self._journal_path(name)
+        new = document.reveal()
 
         def work(api: Api) -> int | Conflict:
             written = V2().write(api, mount, path, new, Found({}, version))

@@ -64,6 +64,11 @@ class Settings:
         return self.root.files.directory if self.root.files else _DIRECTORY
 
     @property
+    def spool(self) -> Path | None:
+        """Where minted keys wait for the store, if they do."""
+        return self.root.spool.directory if self.root.spool else None
+
+    @property
     def run(self) -> schema.Run:
         """How the work is done."""
         return self.root.run

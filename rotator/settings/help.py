@@ -15,6 +15,8 @@ HELP: dict[str, dict[str, str]] = {
         "vault": "The store: HashiCorp Vault or OpenBao. Its first six settings have the variables"
         " of Vault's own tools as defaults.",
         "files": "The store without Vault: a directory on this machine. Instead of `vault`.",
+        "spool": "Minted keys on this machine's disk, sealed, until Vault has them. Wants the extra"
+        " `spool`.",
         "run": "How the work is done. These fit most; each is a bound that protects a key.",
         "log": "Events go to stdout. --log-level and --log-format go over this.",
         "policies": "The keys to look after. Over several files, they add up.",
@@ -70,6 +72,9 @@ HELP: dict[str, dict[str, str]] = {
     },
     "Files": {
         "directory": "Keys are <directory>/secrets/<path>.json, state is <directory>/journal.",
+    },
+    "Spool": {
+        "directory": "On a disk that outlives the process, such as /var/lib/rotator/spool.",
     },
     "Run": {
         "lease": "How long a dead process keeps others from its policy; at least three times the"

@@ -27,8 +27,11 @@ class Parts:
     arize: schema.Arize | None
     vault: schema.Vault | None
     files: schema.Files | None
+    spool: schema.Spool | None
     run: schema.Run | None
     policies: Mapping[int, schema.Policy]
+    #: Keys live in Vault, whether its section is well-formed or not.
+    in_vault: bool
 
     def sources(self) -> Iterator[tuple[Where, schema.SecretSource]]:
         """Where secrets are read from."""
@@ -45,7 +48,10 @@ class Parts:
 
 def whole(root: schema.Root) -> Parts:
     """All of a configuration."""
-    return Parts(root.arize, root.vault, root.files, root.run, dict(enumerate(root.policies)))
+    policies = dict(enumerate(root.policies))
+    return Parts(
+        root.arize, root.vault, root.files, root.spool, root.run, policies, root.vault is not None
+    )
 
 
 def sound(data: Mapping[str, Any]) -> Parts:
@@ -60,8 +66,10 @@ def sound(data: Mapping[str, Any]) -> Parts:
         _sound(schema.Arize, data.get("arize")),
         _sound(schema.Vault, data.get("vault")),
         _sound(schema.Files, data.get("files")),
+        _sound(schema.Spool, data.get("spool")),
         _sound(schema.Run, data.get("run", {})),
         policies,
+        data.get("vault") is not None,
     )
 
 

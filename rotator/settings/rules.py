@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from difflib import get_close_matches
+from importlib.util import find_spec
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -41,6 +42,8 @@ def _of_services(parts: Parts) -> Iterator[Complaint]:
         yield from _of_vault(parts.vault)
     if parts.vault is not None and parts.files is not None:
         yield ("files",), "there is `vault` as well; keys live in one of them, keep one"
+    if parts.spool is not None:
+        yield from _of_spool(parts)
     if parts.run is not None:
         yield from _of_run(parts.run, [one.timeout for one in (parts.arize, parts.vault) if one])
 
@@ -144,6 +147,15 @@ def _of_way(
             yield (section, name), fault
     if proxy is not None and _host_of(proxy) is None:
         yield (section, "proxy"), "is not the address of a proxy; write it like http://proxy:3128"
+
+
+def _of_spool(parts: Parts) -> Iterator[Complaint]:
+    if not parts.in_vault:
+        words = "what it seals is opened with a key in Vault; write `vault`, or remove it"
+        yield ("spool",), words
+    if find_spec("nacl") is None:
+        words = "needs PyNaCl, which is not installed; pip install 'arize-key-rotator[spool]'"
+        yield ("spool",), words
 
 
 def _fault_of_url(text: str) -> str | None:

@@ -163,6 +163,12 @@ class Files(Section):
     directory: Path
 
 
+class Spool(Section):
+    """Minted keys on this machine's disk, sealed, until the store has them."""
+
+    directory: Path
+
+
 class Run(Section):
     """How the work is done."""
 
@@ -304,6 +310,7 @@ class Root(Section):
     arize: Arize
     vault: Vault | None = None
     files: Files | None = None
+    spool: Spool | None = None
     run: Run = Run()
     log: Log = Log()
     policies: Annotated[tuple[Policy, ...], Filled]

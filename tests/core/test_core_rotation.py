@@ -233,3 +233,17 @@ async def test_the_key_that_rotator_works_with_can_be_one_of_those_it_rotates():
 
 def mints(label):
     return label.startswith(("refresh", "create"))
+
+
+@virtual
+async def test_a_mint_that_is_refused_after_one_that_left_no_trace_ends_the_rotation():
+    stage = Stage()
+    stage.add(bounded=True, strategy=Choice.REFRESH, lifetime=90 * DAY)
+    stage.script = [("mint", Fault.DROPPED)]
+
+    assert "rotation.mint_ambiguous" in await stage.come_by()
+
+    journal = stage.journal()
+    assert None is journal.rotation, "today's service never extends a key"
+    assert ["failed"] == [record.outcome for record in journal.history]
+    assert 2 == len(journal.doubted[0].mints), "the first may come true yet"

@@ -37,6 +37,8 @@ class Stage:
     folder: Path
     policies: list = field(default_factory=list)
     raws: dict = field(default_factory=dict)
+    #: Further sections of the configuration.
+    sections: dict = field(default_factory=dict)
     trap: object = None
     #: The durations that :data:`RUN` and :data:`TIMEOUT` have unless a stage is slower.
     run_section: dict = field(default_factory=lambda: RUN)
@@ -71,6 +73,7 @@ class Stage:
             },
             "run": self.run_section,
             "policies": self.policies,
+            **self.sections,
         }
         path.write_text(yaml.safe_dump(document), encoding="utf-8")
         return path

@@ -76,3 +76,24 @@ def test_a_killed_rotation_is_carried_on(tmp_path, same_id, strategy, request_, 
         assert stage.held("ci") != stage.raws["ci"]
         assert_no_key_is_left_behind(stage)
         assert 1 == len(journal["history"]), "one trigger, one rotation"
+
+
+@pytest.mark.parametrize("strategy", ["refresh", "reissue"])
+def test_with_a_spool_the_key_itself_survives_the_kill(tmp_path, strategy):
+    spool = tmp_path / "spool"
+    with staged(tmp_path) as stage:
+        stage.sections["spool"] = {"directory": str(spool)}
+        near_expiry(stage, strategy)
+        stage.policies[0]["rotate"]["min_interval"] = "1h"
+        stage.trap.set(WRITES, after=False)
+
+        stage.run_until_killed("--once")
+        [sealed] = spool.iterdir()
+        minted = stage.arize.keys[-1].raw
+        assert minted.encode() not in sealed.read_bytes()
+        journal = come_by(stage)
+
+        assert minted == stage.held("ci"), "no second key was minted"
+        assert ["completed"] == [record["outcome"] for record in journal["history"]]
+        assert [] == list(spool.iterdir())
+        assert_no_key_is_left_behind(stage)

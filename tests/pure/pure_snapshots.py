@@ -23,7 +23,7 @@ from pure_builders import (
 
 from rotator.journal import Current, Journal, Lease, Mint, Record, Retiring, Rotation
 from rotator.keys import Key, KeyStatus, KeyType
-from rotator.model import Choice, Limits, OnDrift, Policy, Selector, Snapshot
+from rotator.model import Choice, Limits, OnDrift, Policy, Selector, Snapshot, Spooled
 
 LABELS = ("old", "new", "two", "ret")
 SPANS = (NOTHING, TICK, SECOND, 20 * SECOND, 35 * SECOND, MINUTE, HOUR, DAY, 14 * DAY, 90 * DAY)
@@ -134,6 +134,13 @@ policies = st.builds(
     on_drift=st.sampled_from(OnDrift),
     bindings=st.none() | st.just(BINDINGS),
 )
+spooled = st.builds(
+    Spooled,
+    policy=st.just("ci-key"),
+    rotation=names,
+    mint=st.integers(1, 3),
+    secret=st.none() | labels.map(secret),
+)
 snapshots = st.builds(
     Snapshot,
     policy=policies,
@@ -145,6 +152,7 @@ snapshots = st.builds(
     me=st.just(ME),
     limits=st.builds(Limits, mints=st.integers(1, 4)),
     demanded=st.booleans(),
+    spooled=st.lists(spooled, max_size=2).map(tuple),
 )
 #: A rotation in flight hides the rest.
 resting = snapshots.map(

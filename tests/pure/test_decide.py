@@ -39,8 +39,10 @@ def code(step):
 
 def test_the_checks_come_in_this_order():
     assert [
+        "spooled_key_is_spent",
         "delivery_is_incomplete",
         "delivery_is_unrecorded",
+        "spooled_key_found",
         "too_many_mints",
         "raw_key_was_lost",
         "mint_left_no_trace",

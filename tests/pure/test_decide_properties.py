@@ -62,7 +62,7 @@ def test_every_policy_has_an_outlook(s):
     assert seen.policy == "ci-key"
     assert seen.action in {
         *("refresh", "reissue", "deliver", "promote", "retire"),
-        *("lock", "wait", "locked", "refuse"),
+        *("restore", "destroy", "lock", "wait", "locked", "refuse"),
     }
 
 

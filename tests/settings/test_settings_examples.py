@@ -13,7 +13,9 @@ from rotator.settings.schema import FACTS, REGIONS
 
 CONFIG = Path(__file__).parents[2] / "config"
 REFERENCE = (CONFIG / "rotator.yaml").read_text(encoding="utf-8")
-ALTERNATIVES = re.findall(r"^ *# ((?:auth|api_key|files|region): .*)$", REFERENCE, re.MULTILINE)
+ALTERNATIVES = re.findall(
+    r"^ *# ((?:auth|api_key|files|region|spool): .*)$", REFERENCE, re.MULTILINE
+)
 VAULT = {"VAULT_ADDR": "https://vault:8200", "VAULT_TOKEN": "t"}
 ARIZE = {"ARIZE_API_KEY": "k"}
 #: One for each use; the others have a test of their own.
@@ -99,14 +101,14 @@ def test_the_reference_mentions_every_choice(word):
 
 
 def test_the_reference_has_its_alternatives_on_single_lines():
-    assert 8 == len(ALTERNATIVES)
+    assert 9 == len(ALTERNATIVES)
 
 
 @pytest.mark.parametrize("line", ALTERNATIVES, ids=lambda line: line[:40])
 def test_each_alternative_is_right_as_well(line):
     (name, value) = next(iter(yaml.safe_load(line).items()))
     data = yaml.safe_load(REFERENCE)
-    where = {"auth": data["vault"], "files": data}.get(name, data["arize"])
+    where = {"auth": data["vault"], "files": data, "spool": data}.get(name, data["arize"])
     where[name] = _with_a_file_of_ours(value)
     data["arize"].pop("base_url" if name == "region" else "", None)
     if name == "files":

@@ -222,3 +222,28 @@ def test_the_old_key_works_until_its_consumers_have_read_the_new_one(every, well
                 " read more often"
             )
         ] == problems(text)
+
+
+# --- the spool ---
+
+
+def test_a_spool_goes_with_vault():
+    assert loaded(f"{VALID}spool: {{directory: /var/spool/rotator}}\n").spool is not None
+    assert None is loaded(VALID).spool
+
+
+@pytest.mark.parametrize("store", ["files: {directory: keys}\n", ""], ids=["files", "neither"])
+def test_without_vault_a_spool_could_not_be_opened(store):
+    text = VALID[: VALID.index("vault:")] + store + VALID[VALID.index("policies:") :]
+    found = problems(f"{text}spool: {{directory: /var/spool/rotator}}\n")
+
+    words = "what it seals is opened with a key in Vault; write `vault`, or remove it"
+    assert [f"rotator.yaml:{9 if store else 8}: spool: {words}"] == found
+
+
+def test_a_mistake_in_vault_is_not_one_in_the_spool():
+    text = VALID.replace("address:", "adress:")
+
+    found = problems(f"{text}spool: {{directory: /var/spool/rotator}}\n")
+
+    assert [] == [line for line in found if "spool" in line]

@@ -85,7 +85,12 @@ class History:
             max_lifetime=90 * DAY if draw.random() < 0.3 else None,
         )
         world = self.universe = Universe(
-            draw, options, self._choose, excused=lambda _: self._harsh, trace=self.trace
+            draw,
+            options,
+            self._choose,
+            excused=lambda _: self._harsh,
+            trace=self.trace,
+            disks=draw.choice((0, 1, 2)),
         )
         for at in range(draw.choice((1, 1, 2))):
             self._add_policy(f"p{at}", options)

@@ -28,6 +28,8 @@ class Fault(StrEnum):
     UNKNOWN_ENUM = "answer has unknown enums, done"
     STALE = "listing is stale"
     FOREIGN_WRITE = "somebody writes first"
+    FULL = "disk full"
+    SLOW = "disk slow, done later"
     CRASH_INSIDE = "the adapter fails unexpectedly"
     KILLED_BEFORE = "process killed, not done"
     KILLED_AFTER = "process killed, done"
@@ -59,6 +61,14 @@ FAULTS = {
     "write": (*ANYWHERE, Fault.LATE, Fault.FOREIGN_WRITE),
     "save": (*ANYWHERE, Fault.LATE, Fault.FOREIGN_WRITE),
     "preflight": ANYWHERE,
+    "spool": (
+        Fault.FULL,
+        Fault.SLOW,
+        Fault.KILLED_BEFORE,
+        Fault.KILLED_AFTER,
+        Fault.PAUSED_BEFORE,
+        Fault.PAUSED_AFTER,
+    ),
 }
 
 
@@ -160,6 +170,9 @@ class Network:
         if fault in {Fault.LOST, Fault.LATE, Fault.DROPPED}:
             await actor.sleep(TIMEOUT)
         raise _ERRORS[fault](self._random)
+
+    def chance(self, least, most):
+        return self._random.uniform(least, most)
 
     def _done(self, work, fault):
         try:

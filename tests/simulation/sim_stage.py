@@ -35,10 +35,12 @@ class Stage:
     request that it fits.
     """
 
-    def __init__(self, **options):
+    def __init__(self, *, disks=0, **options):
         self.script = []
         self.trace = []
-        self.universe = Universe(Random(1), ArizeOptions(**options), self._choose, trace=self.trace)
+        self.universe = Universe(
+            Random(1), ArizeOptions(**options), self._choose, trace=self.trace, disks=disks
+        )
         self.arize = self.universe.arize
         self.shelf = self.universe.shelf
 
@@ -85,7 +87,14 @@ class Stage:
         self.universe.settled()
         return self.universe.once(self.universe.policies, demanded=demanded)
 
+    async def pause(self, seconds):
+        await asyncio.sleep(seconds)
+
     # --- what there is ---
+
+    @property
+    def disk(self):
+        return self.universe.disks[0]
 
     def held(self, name="ci", at=0):
         return self.shelf.read(f"apps/{name}/{at}")[1].get("api_key")

@@ -7,6 +7,7 @@ from random import Random
 
 from sim_network import Actor, Network
 from sim_services import EPOCH, Shelf, SimAgenda, SimClock, SimIssuer, SimStore, Voice, now, shown
+from sim_spool import Disk, SimSpool
 
 from rotator.daemon import Daemon
 from rotator.listings import Listings
@@ -64,7 +65,9 @@ class Universe:
         excused: Answers whether a breach of S1 at this moment is nobody's fault but the world's.
     """
 
-    def __init__(self, random, options, choose, *, excused=lambda _: False, trace=None):
+    def __init__(  # noqa: PLR0913 - all that a universe can differ in
+        self, random, options, choose, *, excused=lambda _: False, trace=None, disks=0
+    ):
         self.random = random
         self.arize = ArizeState(options, clock=now, random=Random(random.random()))
         self.shelf = Shelf()
@@ -72,6 +75,8 @@ class Universe:
         self.subjects = []
         self.actors = []
         self.processes = []
+        #: Those of the machines; none where nobody wants a spool.
+        self.disks = [Disk() for _ in range(disks)]
         self.bystanders = []
         self.excused = excused
         self.breaches = 0
@@ -133,11 +138,18 @@ class Universe:
             me=actor.name,
             new_id=lambda: f"{self.random.getrandbits(64):016x}",
             jitter=self.random.random,
+            **self._spool(actor),
         )
         listings = Listings(world.issuer, world.clock)
         process = Process(actor, world, Reconciler(world, listings))
         self.processes.append(process)
         return process
+
+    def _spool(self, actor):
+        if not self.disks:
+            return {}
+        disk = self.random.choice(self.disks)
+        return {"spool": SimSpool(actor, self.network, disk)}
 
     def daemon(self):
         process = self.process("daemon")

@@ -1,0 +1,106 @@
+"""What follows a delivery: copies, the proof, the record, and the end of the old key."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from rotator import facts, transitions
+from rotator.backoff import polite
+from rotator.delivery import metadata_of
+from rotator.errors import Rejected, RotatorError, Temporary
+from rotator.events import Event
+from rotator.model import Held
+from rotator.rotation import accepted_in_time, save
+
+if TYPE_CHECKING:
+    from rotator.journal import Record
+    from rotator.model import Deliver, Promote, Retire, Snapshot
+    from rotator.ports import World
+
+
+class Finisher:
+    """Carries a delivered key to its record, and an old one to its end."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def copy(self, s: Snapshot, step: Deliver) -> Snapshot | None:
+        """Copy the key to the targets that lack it; whether that held, the next look tells."""
+        world = self._world
+        for held in s.held:
+            if held.value != step.secret:
+                metadata = metadata_of(held.target, step.key, step.secret, s.now)
+                written = await world.store.write(held, step.secret, metadata)
+                if isinstance(written, Held):
+                    fields = facts.of_rotation(s) | facts.of_key(step.key)
+                    fields |= {"target": str(held.target), "target_version": written.version}
+                    world.emit(Event.KEY_DELIVERED, **fields)
+        return None
+
+    async def promote(self, s: Snapshot, step: Promote) -> Snapshot | None:
+        """Use the new key against the provider, then record the rotation as done.
+
+        Raises:
+            Rejected: The provider does not accept what it issued.
+            Temporary: The provider could not be asked.
+        """
+        world, before = self._world, s.journal
+        started = world.clock.monotonic()
+        if not (s.delivery and s.delivery.proved):
+            accepted = await accepted_in_time(world, step.secret)
+            if accepted is None:
+                raise Temporary("the provider could not be asked whether it accepts the new key")
+            if not accepted:
+                raise Rejected(
+                    f"the store holds {step.key.redacted}, which the provider does not accept",
+                    remedy="see docs/troubleshooting.md",
+                )
+        world.emit(
+            Event.KEY_VERIFIED,
+            duration_seconds=round(world.clock.monotonic() - started, 6),
+            **facts.of_rotation(s),
+            **facts.of_key(step.key),
+        )
+        if before.rotation and world.issuer.is_own(before.rotation.redacted):
+            world.issuer.adopt(step.secret)
+            world.emit(Event.MANAGEMENT_KEY_CHANGED, **facts.of_rotation(s), source="rotation")
+        danger = s.delivery.danger_seconds if s.delivery else None
+        s = replace(s, now=world.clock.now())
+        done = await save(world, s, transitions.completed(s, step.key, step.secret, danger))
+        if done is not None:
+            self._emit_completed(s, step, done.journal.history[0])
+            done = replace(done, demanded=False, delivery=None)
+        return done
+
+    async def retire(self, s: Snapshot, step: Retire) -> Snapshot | None:
+        """Revoke an old key. A failure is put off, visibly, and does not stop the rest."""
+        world, entry = self._world, step.entry
+        fields: dict[str, object] = {
+            "policy": s.policy.name,
+            "reason": step.reason.code,
+            "key_id": entry.key_id,
+            "redacted_key": entry.redacted,
+            "rotation_id": entry.rotation,
+        }
+        try:
+            await world.issuer.revoke(entry.key_id)
+        except RotatorError as error:
+            until = s.now + polite(entry.failures + 6, jitter=world.jitter())
+            world.emit(Event.RETIRE_FAILED, **fields, **facts.of_error(error), retry_at=until)
+            return await save(world, s, transitions.postponed(s, entry, until))
+        world.emit(Event.KEY_RETIRED, **fields)
+        s = replace(s, keys=tuple(key for key in s.keys if key.id != entry.key_id))
+        return await save(world, s, transitions.retired(s, entry))
+
+    def _emit_completed(self, s: Snapshot, step: Promote, record: Record) -> None:
+        fields = facts.of_rotation(s) | facts.of_key(step.key)
+        fields |= facts.of_grace(record.old_valid_until, record.finished_at)
+        duration = (record.finished_at - record.started_at).total_seconds()
+        self._world.emit(
+            Event.ROTATION_REPAIRED if record.outcome == "repaired" else Event.ROTATION_COMPLETED,
+            old_valid_until=record.old_valid_until,
+            danger_seconds=record.danger_seconds,
+            duration_seconds=round(duration, 6),
+            **fields,
+        )

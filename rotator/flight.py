@@ -1,0 +1,136 @@
+"""A rotation in flight: somebody, perhaps a process that is gone, wrote an intent. Pure.
+
+Checks as in :mod:`rotator.decide`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rotator import words
+from rotator.model import Deliver, Destroy, Lock, Promote, Reason, Refuse, Restore, Wait
+from rotator.strategy import choose, choose_repair, minting
+from rotator.views import delivered_key, fresh_keys, not_found, spooled_key
+
+if TYPE_CHECKING:
+    from rotator.journal import Rotation
+    from rotator.model import Snapshot, Step
+
+
+def spooled_key_is_spent(s: Snapshot) -> Step | None:
+    """A key on this machine's disk whose rotation is over: nobody waits for it any more.
+
+    Relies on nothing, but that the disk was looked at before the journal: an intent is older than
+    its key.
+    """
+    rotation = s.journal.rotation
+    for entry in s.spooled:
+        if rotation is None or entry.rotation != rotation.id:
+            text = f"rotation {entry.rotation} is over, and its key still lay on this disk"
+            return Destroy(Reason("spooled_key_is_spent", text), entry)
+    return None
+
+
+def delivery_is_incomplete(s: Snapshot) -> Step | None:
+    """Some targets have the new key and some do not: copy it. Relies on a rotation in flight."""
+    found = delivered_key(s)
+    if found is None:
+        return None
+    key, secret = found
+    missing = [held.target for held in s.held if held.value != secret]
+    if not missing:
+        return None
+    text = f"{key.redacted} is in the store, but not yet at {', '.join(map(str, missing))}"
+    return Deliver(Reason("delivery_is_incomplete", text), key, secret)
+
+
+def delivery_is_unrecorded(s: Snapshot) -> Step | None:
+    """All targets have the new key: use it, then write it down. Relies on a rotation in flight."""
+    found = delivered_key(s)
+    if found is None:
+        return None
+    key, secret = found
+    text = f"{key.redacted} is in the store and waits to be proved and recorded"
+    return Promote(Reason("delivery_is_unrecorded", text), key, secret)
+
+
+def spooled_key_found(s: Snapshot) -> Step | None:
+    """The new key is in no target, but sealed on this disk. Relies on a rotation in flight.
+
+    As with a delivered key, that we have it is proof enough that we minted it.
+    """
+    found = spooled_key(s)
+    if found is None:
+        return None
+    key, secret, entry = found
+    text = f"{key.redacted} was minted for rotation {entry.rotation} and lies sealed on this disk"
+    return Restore(Reason("spooled_key_found", text), key, secret, entry)
+
+
+def too_many_mints(s: Snapshot) -> Step | None:
+    """A rotation that keeps losing its keys must not go on for ever."""
+    rotation = s.journal.rotation
+    if rotation is None or len(rotation.mints) < s.limits.mints:
+        return None
+    until = rotation.mints[-1].at + s.policy.min_interval
+    if until <= s.now:
+        return None
+    text = f"{len(rotation.mints)} keys were minted in rotation {rotation.id} and none arrived"
+    return Refuse(
+        Reason("too_many_mints", text),
+        remedy="look at the errors of the store and the provider; tried again on its own at"
+        f" {words.moment(until)}",
+        until=until,
+    )
+
+
+def raw_key_was_lost(s: Snapshot) -> Step | None:
+    """The provider shows a key that the intent explains, and no target has it.
+
+    Relies on delivered keys having been seen before.
+    """
+    rotation = s.journal.rotation
+    fresh = fresh_keys(s)
+    if rotation is None or rotation.last_mint is None or not fresh:
+        return None
+    lost = fresh[0]
+    text = f"{lost.redacted} was minted for rotation {rotation.id} and never reached the store"
+    reason = Reason("raw_key_was_lost", text)
+    patience = _owner_may_live(s, rotation, reason)
+    if patience is not None:
+        return patience
+    old = next((key for key in s.keys if key.id == rotation.key_id), lost)
+    return minting(reason, choose_repair(s, old, lost, rotation.last_mint))
+
+
+def mint_left_no_trace(s: Snapshot) -> Step | None:
+    """An intent, and no key that it would explain: once a listing must show it, it never was."""
+    rotation = s.journal.rotation
+    if rotation is None or fresh_keys(s):
+        return None
+    last = rotation.last_mint
+    settled = last.at + s.limits.settle if last else s.now
+    if settled > s.now:
+        text = "the last mint was not answered; a listing will show whether it happened"
+        return Wait(Reason("mint_is_settling", text), settled, soon=True)
+    text = f"rotation {rotation.id} was begun, and no new key came of it"
+    reason = Reason("mint_left_no_trace", text)
+    old = next((key for key in s.keys if key.id == rotation.key_id), None)
+    return minting(reason, choose(s, old)) if old else not_found(s, rotation.key_id)
+
+
+def _owner_may_live(s: Snapshot, rotation: Rotation, reason: Reason) -> Step | None:
+    """Give another minter, should it live, its last chance to deliver before its key is replaced.
+
+    Skipped when the old key would not outlast the wait.
+    """
+    last, lease = rotation.last_mint, s.journal.lease
+    if last is None or last.owner == s.me:
+        return None
+    deadline = rotation.grace_deadline
+    if deadline is not None and deadline - s.now < 2 * s.limits.handover:
+        return None
+    if lease is None or lease.owner != s.me or lease.until <= s.now:
+        return Lock(reason)
+    until = lease.taken_at + s.limits.handover
+    return Wait(reason, until, soon=True) if until > s.now else None
