@@ -7,24 +7,22 @@ that shuts down cancels what it runs, and a task may hold a key that nobody else
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+import contextlib
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from rotator import __version__
-from rotator.decide import decide
 from rotator.events import Event
-from rotator.model import Wait
 from rotator.runner import Ending, Runner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from datetime import datetime
 
-    from rotator.model import Policy, Snapshot
+    from rotator.journal import Journal
+    from rotator.model import Policy
     from rotator.ports import World
     from rotator.reconcile import Reconciler
-    from rotator.runner import Result
 
 _SOONEST = timedelta(seconds=1)
 
@@ -54,8 +52,9 @@ class Daemon:
         policies: What to look after.
         agenda: Says when.
         concurrency: How many policies are worked at, at the same time.
-        relist: How often the provider's keys are listed again. What somebody changed by hand is
-            noticed after this at the latest; so is a moment that the scheduler slept through.
+        relist: How often the provider's keys are listed again, and all policies looked at. What
+            somebody else did, at the provider, in the store or by a rotation, is noticed after this
+            at the latest; so is a moment that the scheduler slept through.
     """
 
     def __init__(  # noqa: PLR0913 - wiring
@@ -76,7 +75,8 @@ class Daemon:
         self._runner = Runner(world, reconciler, concurrency=concurrency)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._failures: dict[str, int] = {}
-        self._last: dict[str, Snapshot] = {}
+        #: What was last read; no raw keys are kept between two looks.
+        self._journals: dict[str, Journal] = {}
         self._due: dict[str, datetime] = {}
         self._relisting: asyncio.Task[None] | None = None
 
@@ -108,7 +108,6 @@ class Daemon:
 
     def _begin(self, name: str) -> None:
         """Look at a policy now, unless somebody is at it."""
-        self._due.pop(name, None)
         if name not in self._tasks:
             self._tasks[name] = self._own(self._look(name))
             self._tasks[name].add_done_callback(lambda _: self._tasks.pop(name, None))
@@ -122,15 +121,8 @@ class Daemon:
         result = await self._runner.look(self._policies[name], attempt=attempt)
         failed = result.ending in {Ending.UNREADY, Ending.FAILED}
         self._failures[name] = attempt if failed else 0
-        self._remember(name, result)
-
-    def _remember(self, name: str, result: Result) -> None:
-        if result.snapshot is None:
-            # Not known any more: the next listing begins a new look.
-            self._last.pop(name, None)
-        else:
-            # Without what was found: a daemon keeps no raw keys between two looks.
-            self._last[name] = replace(result.snapshot, held=(), spooled=(), delivery=None)
+        if result.snapshot is not None:
+            self._journals[name] = result.snapshot.journal
         self._schedule(name, result.next_at)
 
     def _schedule(self, name: str, when: datetime | None) -> None:
@@ -138,31 +130,27 @@ class Daemon:
         if when is not None and self._due.get(name) != when:
             self._due[name] = when
             soonest = self._world.clock.now() + _SOONEST
-            self._agenda.at(name, max(when, soonest), lambda: self._begin(name))
+            self._agenda.at(name, max(when, soonest), lambda: self._begin_due(name))
+
+    def _begin_due(self, name: str) -> None:
+        self._due.pop(name, None)
+        self._begin(name)
 
     def _begin_relisting(self) -> None:
         if self._relisting is None or self._relisting.done():
             self._relisting = self._own(self._relist())
 
     async def _relist(self) -> None:
-        """List the keys again, and look at the policies for which that changes something."""
+        """List the keys again, and look at all policies by that.
+
+        Also at those for which the listing changes nothing: a rotation by hand, or a replica that
+        is gone, may have left an old key to be revoked, and the store may hold something else.
+        """
         since = self._world.clock.now()
         for name, policy in self._policies.items():
-            if name in self._tasks:
-                continue
-            last = self._last.get(name)
-            if last is None:
-                self._begin(name)
-                continue
-            try:
-                keys = await self._reconciler.keys(policy, last.journal, since=since)
-            except Exception:  # noqa: BLE001 - a look meets it too, says so and tries again
-                self._begin(name)
-                continue
-            s = replace(last, keys=keys, now=self._world.clock.now())
-            step = decide(s)
-            if not isinstance(step, Wait) or step.soon:
-                self._begin(name)
-            else:
-                self._world.seen(s, step)
-                self._schedule(name, step.until)
+            journal = self._journals.get(name)
+            if name not in self._tasks and journal is not None:
+                # A look meets what goes wrong here too, says so and tries again.
+                with contextlib.suppress(Exception):
+                    await self._reconciler.keys(policy, journal, since=since)
+            self._begin(name)

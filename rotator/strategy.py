@@ -172,9 +172,25 @@ def _lifetime(s: Snapshot, key: Key) -> timedelta | None:
     current = s.journal.current
     if current is not None and current.key_id == key.id and current.lifetime is not None:
         return current.lifetime
-    if key.expires_at is None or key.created_at is None:
+    given_at = _rotated_at(s, key) or key.created_at
+    if key.expires_at is None or given_at is None:
         return None
-    return key.expires_at - key.created_at
+    return key.expires_at - given_at
+
+
+def _rotated_at(s: Snapshot, key: Key) -> datetime | None:
+    """When a rotation of ours gave ``key`` its expiry; where ids are kept, it is older than that.
+
+    Had it no expiry before and has one now, the account has a maximum, which no longer life passes.
+    """
+    return next(
+        (
+            record.finished_at
+            for record in s.journal.history
+            if record.key_id == key.id and record.expires_at and record.outcome != "failed"
+        ),
+        None,
+    )
 
 
 def _keeps_its_date(s: Snapshot, key: Key) -> bool:

@@ -1,6 +1,7 @@
 """The daemon: in its moment, for itself, and to the end."""
 
 import asyncio
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -13,7 +14,7 @@ from sim_stage import DAY, Stage, said, until, virtual
 from rotator import __version__
 from rotator.daemon import Daemon
 from rotator.events import Event
-from rotator.model import Selector
+from rotator.model import Choice, Selector
 
 
 def run(stage):
@@ -132,7 +133,38 @@ async def test_it_notices_at_the_next_listing_what_a_person_has_changed():
 
 
 @virtual
-async def test_with_nothing_due_a_listing_for_all_is_all_it_asks():
+async def test_it_revokes_what_a_rotation_by_hand_has_left_to_whoever_comes_next():
+    stage = Stage()
+    stage.add(bounded=True, strategy=Choice.REISSUE)
+    await stage.come_by()
+    process = run(stage)
+    await asyncio.sleep(3 * 3600)
+    by_hand = await stage.come_by(demanded=True)
+    await asyncio.sleep(3600 + 600)
+    await stop(process)
+
+    assert "rotation.completed" in by_hand
+    assert 2 == said(process).count("rotation.retired")
+    assert [stage.held()] == stage.alive()
+
+
+@virtual
+async def test_it_notices_at_the_next_listing_what_a_person_has_put_into_the_store():
+    stage = Stage()
+    stage.add(bounded=True)
+    await stage.come_by()
+    process = run(stage)
+    await asyncio.sleep(3 * 3600)
+    stage.shelf.put("apps/ci/0", api_key="ak-somethingelsealtogether0123456789abcdef")
+    await asyncio.sleep(600)
+    await stop(process)
+
+    codes = {f["error_code"] for _, e, _, f in process.actor.events if e == Event.POLICY_FAILED}
+    assert {"store_holds_unknown_key"} == codes
+
+
+@virtual
+async def test_with_nothing_due_it_lists_once_for_all_and_reads_what_each_has():
     stage = Stage()
     for name in "abc":
         stage.add(name, bounded=True)
@@ -140,9 +172,10 @@ async def test_with_nothing_due_a_listing_for_all_is_all_it_asks():
     process = run(stage)
     await asyncio.sleep(60)
     stage.trace.clear()
-    await asyncio.sleep(1800)
+    await asyncio.sleep(300)
 
-    assert ["list"] * 6 == stage.requests()
+    asked = Counter(label.partition(" ")[0] for label in stage.requests())
+    assert {"list": 1, "load": 3, "read": 3} == asked
     await stop(process)
 
 

@@ -20,6 +20,7 @@ from pure_builders import (
     key,
     lineage,
     policy,
+    record,
     service,
     snapshot,
 )
@@ -283,6 +284,35 @@ def test_what_the_journal_says_of_another_key_is_not_said_of_this_one():
 
 def test_where_the_journal_does_not_tell_the_dates_do():
     assert 90 * DAY == with_lineage(None).lifetime
+
+
+@pytest.mark.parametrize("created_at", [NOW - 100 * DAY, None])
+def test_where_a_rotation_of_ours_met_a_maximum_the_life_counts_from_there(created_at):
+    # A refresh that keeps the id keeps the date of creation too.
+    old = key(created_at=created_at)
+    done = record(finished_at=NOW - 5 * DAY, expires_at=old.expires_at)
+    journal = lineage(current=current(), history=(done, record()))
+
+    plan = choose(snapshot(old, policy=policy(**reissuing()), journal=journal), old)
+
+    assert 85 * DAY == plan.lifetime
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"key_id": "id-two", "expires_at": NOW},
+        {"expires_at": None},
+        {"expires_at": NOW, "outcome": "failed"},
+    ],
+)
+def test_a_rotation_that_gave_the_key_no_expiry_tells_nothing_of_its_life(other):
+    old = key()
+    journal = lineage(current=current(), history=(record(**other),))
+
+    plan = choose(snapshot(old, policy=policy(**reissuing()), journal=journal), old)
+
+    assert 90 * DAY == plan.lifetime
 
 
 def test_an_expiry_is_asked_for_in_whole_seconds():
