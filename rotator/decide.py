@@ -23,6 +23,7 @@ from rotator.flight import (
 )
 from rotator.model import Locked, Reason, Refuse, Retire, Snapshot, Step, Wait
 from rotator.strategy import choose, minting
+from rotator.suspension import policy_is_suspended
 from rotator.views import (
     Due,
     age_due,
@@ -80,6 +81,16 @@ def rotation_was_demanded(s: Snapshot) -> Step | None:
     return minting(Reason("rotation_was_demanded", text), choose(s, current_keys(s)[0]))
 
 
+def policy_is_leaving(s: Snapshot) -> Step | None:
+    """The configuration has it no more: old keys still go, in their time, and nothing begins."""
+    if not s.policy.leaving:
+        return None
+    ends = [entry.at for entry in s.journal.retiring if not in_use(s, entry)]
+    text = "the configuration has this policy no more"
+    waiting = Wait(Reason("policy_is_leaving", text), min(ends, default=None))
+    return retirement_is_due(s) or waiting
+
+
 def key_near_expiry(s: Snapshot) -> Step | None:
     """Less than ``before_expiry`` is left. Relies on exactly one current key."""
     key = current_keys(s)[0]
@@ -99,9 +110,12 @@ def key_reached_max_age(s: Snapshot) -> Step | None:
 
 
 def retirement_is_due(s: Snapshot) -> Step | None:
-    """The grace of an old key is over. Relies on nothing: a key in use is never retired."""
+    """The grace of an old key is over. Relies on nothing: a key in use is never retired.
+
+    No window is waited for: consumers were promised a grace, and a key that nobody needs is a risk.
+    """
     for entry in s.journal.retiring:
-        if entry.at > s.now or in_use(s, entry):
+        if entry.at > s.now or in_use(s, entry) or s.policy.suspend:
             continue
         text = f"the grace period of {entry.redacted} is over"
         return Retire(Reason("retirement_is_due", text), entry)
@@ -135,6 +149,8 @@ CHECKS: tuple[Callable[[Snapshot], Step | None], ...] = (
     key_not_found,
     key_is_ambiguous,
     rotation_was_demanded,
+    policy_is_suspended,
+    policy_is_leaving,
     key_near_expiry,
     key_reached_max_age,
     store_has_drifted,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from rotator.journal import Journal, Retiring, Strategy
     from rotator.keys import AnyBindings, Key
+    from rotator.pacing import Window
     from rotator.secrets import Secret
 
 
@@ -99,6 +100,14 @@ class Policy:
     min_interval: timedelta = timedelta(hours=1)
     on_drift: OnDrift = OnDrift.ALARM
     bindings: AnyBindings | None = None
+    #: Each rotation is put off by its share of so much, lest all keys of a day be replaced at once.
+    jitter: timedelta = timedelta(0)
+    #: When rotations may be begun; none: whenever they are due.
+    windows: tuple[Window, ...] = ()
+    #: Nothing is begun by itself, and nothing revoked.
+    suspend: bool = False
+    #: The configuration has it no more: nothing is begun, and what was begun ends.
+    leaving: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,8 @@ def _ahead(s: Snapshot, step: Step, row: Outlook) -> Outlook:
 
 def _waiting(s: Snapshot, row: Outlook, until: datetime) -> Outlook:
     """What the wait is for, as far as it can be told today."""
+    if s.policy.suspend:
+        return row
     then = replace(s, now=until)
     step = decide(then)
     if isinstance(step, Retire):

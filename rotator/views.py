@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rotator import words
 from rotator.keys import KeyStatus
 from rotator.model import Reason, Refuse
+from rotator.pacing import Jitter, opened
 from rotator.secrets import Redacted
 from rotator.strategy import expiry_margin
 
@@ -185,7 +186,7 @@ def expiry_due(s: Snapshot, key: Key) -> Due | None:
     margin = expiry_margin(s.policy, s.limits.retry_budget)
     text = f"expires {words.moment(key.expires_at)}, and is replaced {words.length(margin)} before"
     at = not_before(s, key.expires_at - margin, key.expires_at)
-    return Due(at, Reason("key_near_expiry", text))
+    return _paced(s, key, Due(at, Reason("key_near_expiry", text)))
 
 
 def age_due(s: Snapshot, key: Key) -> Due | None:
@@ -194,7 +195,7 @@ def age_due(s: Snapshot, key: Key) -> Due | None:
     if most is None or born is None:
         return None
     text = f"is replaced at an age of {words.length(most)}"
-    return Due(not_before(s, born + most), Reason("key_reached_max_age", text))
+    return _paced(s, key, Due(not_before(s, born + most), Reason("key_reached_max_age", text)))
 
 
 def born_at(s: Snapshot, key: Key) -> datetime | None:
@@ -204,6 +205,29 @@ def born_at(s: Snapshot, key: Key) -> datetime | None:
     if current is not None and current.key_id == key.id:
         births.append(current.since)
     return max(births, default=None)
+
+
+def _paced(s: Snapshot, key: Key, due: Due) -> Due:
+    """``due`` with jitter, and within a window as long as one comes before it is too late.
+
+    Drawn from what stays the same until the rotation: a draw a look could postpone for ever.
+    """
+    policy, deadline, room = s.policy, None, None
+    if key.expires_at is not None:
+        deadline = key.expires_at - max(policy.grace, s.limits.retry_budget)
+        room = deadline - due.at
+    jitter = Jitter.of(policy.jitter, policy.name, key.id, key.redacted, due.at)
+    at = due.at + jitter.within(room)
+    if not policy.windows:
+        return Due(at, due.reason)
+    slot = opened(policy.windows, at, s.now, deadline=deadline, jitter=jitter)
+    code, text = due.reason.code, due.reason.text
+    if slot is None:
+        return Due(at, Reason(code, f"{text}; no window opens in time, so outside of them"))
+    if slot.at <= max(at, s.now):
+        return Due(at, due.reason)
+    text = f"{text}; waits for the window that opens at {words.moment(slot.opens)}"
+    return Due(slot.at, Reason("window_is_closed", text))
 
 
 def not_before(s: Snapshot, due: datetime, expiry: datetime | None = None) -> datetime:

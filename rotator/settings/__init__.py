@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from rotator.errors import ConfigError
-from rotator.settings import environment, rules, schema
+from rotator.settings import environment, pacing, rules, schema
 from rotator.settings.complaints import complaints, line
 from rotator.settings.documents import read
 from rotator.settings.durations import parse_duration
@@ -133,6 +133,8 @@ def _warnings(parts: Parts, document: Document) -> Iterator[str]:
             words = "is shorter than the grace period: old keys will expire before their grace ends"
             where = ("policies", at, "rotate", "before_expiry")
             yield line(document, where, f"{words}; lengthen it")
+        if parts.run is not None and (doubt := pacing.doubt(policy, parts.run)):
+            yield line(document, ("policies", at, "windows"), doubt)
 
 
 def _sorted(problems: list[str]) -> list[str]:

@@ -94,6 +94,15 @@ HELP: dict[str, dict[str, str]] = {
         "key": "Which key of Arize's: by `id` or by `name`.",
         "rotate": "When, and how. At least one of `before_expiry` and `max_age`.",
         "deliver": "Where the key goes: one place, or a list of them.",
+        "windows": "When rotations may begin, one or a list; without, whenever they are due. No key"
+        " expires of waiting for one.",
+        "suspend": "Begin nothing and revoke nothing for this policy. What is in flight ends.",
+    },
+    "Window": {
+        "cron": "When it opens, in cron's five fields: minute, hour, day of month, month, day of"
+        " week.",
+        "duration": "How long it is open.",
+        "time_zone": "That of `cron`, like Europe/Berlin.",
     },
     "KeyChoice": {
         "id": "The provider's id of the key, where the lineage begins: a reissue changes it, and"
@@ -136,6 +145,7 @@ HELP: dict[str, dict[str, str]] = {
         "strategy": "auto: refresh a key that keeps its expiry, reissue one that needs a longer"
         " life. refresh: never create another key. reissue: always create one.",
         "min_interval": "Never more often than this by itself, whatever the world looks like.",
+        "jitter": "Each rotation is put off by its own share of so much, drawn once.",
         "on_drift": "When the store holds another key than Arize has, and not by us: tell a person,"
         " or mint a new one and deliver it.",
     },

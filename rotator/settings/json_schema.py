@@ -43,7 +43,7 @@ _FIELDS: dict[str, dict[str, Json]] = {
 #: Either of two fields, by model.
 _EITHER = {"KeyChoice": ("id", "name"), "KeyBindings": ("organizations", "space_id")}
 #: Models of which at least one stands inside of a list, where nothing else can add to it.
-_LISTED = {"Policy", "Delivery", "OrgRoles", "SpaceRoles"}
+_LISTED = {"Policy", "Delivery", "Window", "OrgRoles", "SpaceRoles"}
 
 
 def json_schema() -> Json:
@@ -55,7 +55,8 @@ def json_schema() -> Json:
     parts["SecretSource"] |= {"minProperties": 1, "maxProperties": 1}
     parts["Role"] = _or_text(parts["Role"])
     parts["Delivery"]["properties"]["metadata"]["propertyNames"] = {"enum": list(FACTS)}
-    _one_or_many(parts["Policy"]["properties"]["deliver"])
+    for field in ("deliver", "windows"):
+        _one_or_many(parts["Policy"]["properties"][field])
     whole: Json = {"$schema": _DRAFT, "title": "Configuration of rotator"}
     return whole | dict(_plain(schema))
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rotator.keys import Bindings, KeyType, LegacyBindings, OrgBinding, Role, SpaceBinding
 from rotator.model import Choice, Limits, OnDrift, Policy, Selector, Target
+from rotator.settings.windows import CronWindow
 
 if TYPE_CHECKING:
     from rotator.keys import AnyBindings
@@ -34,7 +36,15 @@ def policy_of(written: schema.Policy) -> Policy:
         min_interval=rotate.min_interval,
         on_drift=OnDrift(rotate.on_drift),
         bindings=_bindings(key.bindings) if key.bindings else None,
+        jitter=rotate.jitter or timedelta(0),
+        windows=windows_of(written),
+        suspend=written.suspend,
     )
+
+
+def windows_of(written: schema.Policy) -> tuple[CronWindow, ...]:
+    """When rotations may be begun."""
+    return tuple(CronWindow(one.cron, one.duration, one.time_zone) for one in written.windows)
 
 
 def limits_of(root: schema.Root) -> Limits:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from rotator import words
+from rotator.settings import pacing
 from rotator.settings.schema import FACTS, REGIONS
 from rotator.settings.sources import fault_of, fault_of_file
 
@@ -64,6 +65,7 @@ def _of_policy(policy: Policy, at: int, run: Run | None) -> Iterator[Complaint]:
     if rotate.strategy != "reissue":
         yield from _of_grace(policy, (*where, "rotate", "grace_period"), run)
     yield from _of_lifetime(policy, (*where, "rotate"))
+    yield from pacing.mistakes(policy, where, run)
     for place, delivery in enumerate(policy.deliver):
         spot = (*where, "deliver", place)
         yield from _of_metadata(delivery.metadata, delivery.field, spot)

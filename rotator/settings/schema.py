@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from rotator.settings.durations import Duration
+from rotator.settings.windows import Cron, Zone
 
 #: Where the kubelet puts the pod's token.
 POD_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
@@ -283,6 +284,7 @@ class Rotate(Section):
     strategy: Literal["auto", "refresh", "reissue"] = "auto"
     min_interval: Duration = timedelta(hours=1)
     on_drift: Literal["alarm", "rotate"] = "alarm"
+    jitter: Duration | None = None
 
 
 class Delivery(Section):
@@ -295,6 +297,14 @@ class Delivery(Section):
     metadata: dict[str, str] = {}
 
 
+class Window(Section):
+    """When rotations may be begun."""
+
+    cron: Cron
+    duration: Duration
+    time_zone: Zone = "UTC"
+
+
 class Policy(Section):
     """One key to look after."""
 
@@ -302,6 +312,8 @@ class Policy(Section):
     key: KeyChoice
     rotate: Rotate
     deliver: Annotated[tuple[Delivery, ...], BeforeValidator(_as_list), Filled]
+    windows: Annotated[tuple[Window, ...], BeforeValidator(_as_list), Filled] = ()
+    suspend: bool = False
 
 
 class Root(Section):

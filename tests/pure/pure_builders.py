@@ -4,12 +4,13 @@ The key of every story is ``old``: named ``ci``, 10 days into its 90, held at on
 rotation makes of it is ``new``. Three letters are all it takes to tell secrets apart.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from rotator.journal import Current, Journal, Lease, Mint, Record, Retiring, Rotation
 from rotator.keys import Bindings, Key, KeyType, OrgBinding, Role
 from rotator.model import Held, Limits, Policy, Selector, Snapshot, Target
+from rotator.pacing import Opening
 from rotator.secrets import Redacted, Secret
 
 NOW = datetime(2026, 11, 23, 8, 31, tzinfo=UTC)
@@ -21,6 +22,27 @@ ASKED = NOW - 5 * SECOND
 ME, OTHER = "me", "another"
 TARGETS = tuple(Target(f"app/{place}", "key") for place in ("one", "two", "three"))
 BINDINGS = Bindings((OrgBinding("org-1", Role(name="member")),))
+
+
+@dataclass(frozen=True)
+class Every:
+    """A window that opens every ``period``, also at ``first``, for ``length``."""
+
+    period: timedelta
+    length: timedelta
+    first: datetime = NOW
+
+    def opening(self, moment):
+        count = (moment - self.length - self.first) // self.period + 1
+        opens = self.first + count * self.period
+        return Opening(opens, opens + self.length)
+
+
+class Never:
+    """A window that opens no more."""
+
+    def opening(self, _):
+        return None
 
 
 def secret(label="old"):

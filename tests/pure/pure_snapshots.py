@@ -15,6 +15,8 @@ from pure_builders import (
     SECOND,
     TARGETS,
     TICK,
+    Every,
+    Never,
     held,
     secret,
     shown,
@@ -118,6 +120,9 @@ journals = st.builds(
     doubted=st.none().map(lambda _: ()) | rotations.map(lambda one: (one,)),
     history=st.lists(records, max_size=1).map(tuple),
 )
+windows = st.builds(
+    Every, spans.filter(lambda span: span >= MINUTE), spans.filter(bool), moments
+) | st.builds(Never)
 policies = st.builds(
     Policy,
     name=st.just("ci-key"),
@@ -133,6 +138,10 @@ policies = st.builds(
     min_interval=spans,
     on_drift=st.sampled_from(OnDrift),
     bindings=st.none() | st.just(BINDINGS),
+    jitter=spans,
+    windows=st.lists(windows, max_size=2).map(tuple),
+    suspend=st.booleans(),
+    leaving=st.booleans(),
 )
 spooled = st.builds(
     Spooled,

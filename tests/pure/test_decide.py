@@ -49,6 +49,8 @@ def test_the_checks_come_in_this_order():
         "key_not_found",
         "key_is_ambiguous",
         "rotation_was_demanded",
+        "policy_is_suspended",
+        "policy_is_leaving",
         "key_near_expiry",
         "key_reached_max_age",
         "store_has_drifted",

@@ -54,7 +54,7 @@ def test_each_setting_has_its_line_and_no_line_is_left_over():
 def test_lengths_of_time_have_our_form_everywhere():
     text = json.dumps(SCHEMA)
 
-    assert '"duration"' not in text
+    assert '"format": "duration"' not in text
     assert "PT" not in text
 
 
