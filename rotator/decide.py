@@ -22,6 +22,7 @@ from rotator.flight import (
     too_many_mints,
 )
 from rotator.model import Locked, Reason, Refuse, Retire, Snapshot, Step, Wait
+from rotator.notices import notification_is_due, upcoming
 from rotator.strategy import choose, minting
 from rotator.suspension import policy_is_suspended
 from rotator.views import (
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
 def decide(s: Snapshot) -> Step:
     """The next step for ``s``; always the same one for the same snapshot."""
     step = next(found for check in CHECKS if (found := check(s)) is not None)
+    if isinstance(step, Refuse) or (isinstance(step, Wait) and not step.soon):
+        # Nothing is to be done to a key now, whatever the reason: time for those who are to hear.
+        step = notification_is_due(s) or step
     return _respect_lease(s, step)
 
 
@@ -131,6 +135,7 @@ def nothing_is_due(s: Snapshot) -> Step:
         for entry in s.journal.retiring
         if not in_use(s, entry)
     ]
+    moments += upcoming(s)
     if not moments:
         text = "the key has no expiry, and its age is not told"
         return Wait(Reason("nothing_is_due", text), None)

@@ -51,6 +51,9 @@ class Event(StrEnum):
     ROTATION_FAILED = "rotation.failed"
     KEY_RETIRED = "rotation.retired"
     RETIRE_FAILED = "rotation.retire_failed"
+    NOTIFY_SENT = "notify.sent"
+    NOTIFY_FAILED = "notify.failed"
+    NOTIFY_GIVEN_UP = "notify.given_up"
     MANAGEMENT_KEY_CHANGED = "management_key.changed"
     VAULT_LOGIN = "vault.login"
     VAULT_RENEWED = "vault.renewed"
@@ -64,6 +67,9 @@ COMMON = ("policy", "reason", "key_id", "redacted_key", "expires_at")
 
 _ROTATION = ("rotation_id", "strategy", "old_key_id", "old_redacted_key")
 _ERROR = ("error", "error_code", "remedy")
+_HOOK = ("rotation_id", "hook", "kind", "attempt")
+#: Groups of events that concern a policy.
+POLICY_GROUPS = frozenset({"policy", "rotation", "notify"})
 
 #: What a field means, the same in every event. Times are UTC, as in ``2026-11-23T08:31:02Z``.
 FIELDS: dict[str, str] = {
@@ -86,6 +92,8 @@ FIELDS: dict[str, str] = {
     "duration_seconds": "Seconds that what the event tells of took.",
     "target": "Where the key goes: path in the store, `#`, field.",
     "target_version": "Version of the secret after the write.",
+    "hook": "Name of the hook.",
+    "kind": "What kind of hook: `http`, `command`, `signal` or `kubernetes`.",
     "attempt": "Which try in a row this was, from 1.",
     "retry_at": "When it is tried again; null: when keys are listed again, or by nobody.",
     "next_at": "When there will be something to do; null: nothing is foreseen.",
@@ -103,6 +111,7 @@ FIELDS: dict[str, str] = {
     "rotated": "Number of policies whose key was rotated.",
     "failed": "Number of policies that failed.",
     "skipped": "Number of policies that another process was at.",
+    "behind": "Number of policies whose key is well, but of which a hook has not heard yet.",
     "in_flight": "Number of keys that are minted and not yet delivered.",
     "signal": "Name of the signal.",
     "source": "How it was noticed: by a `rotation` of ours, or in the place that the configuration "
@@ -127,7 +136,7 @@ CATALOGUE: dict[Event, Meaning] = {
     Event.PASS_COMPLETED: Meaning(
         "info",
         "All policies asked for were looked at once.",
-        ("policies", "rotated", "failed", "skipped", "duration_seconds"),
+        ("policies", "rotated", "failed", "skipped", "behind", "duration_seconds"),
     ),
     Event.CONFIG_WARNING: Meaning(
         "warning", "The configuration works, and has something one may regret.", ("problem",)
@@ -254,6 +263,21 @@ CATALOGUE: dict[Event, Meaning] = {
         "An old key could not be revoked and stays valid; tried again at `retry_at`.",
         ("rotation_id", *_ERROR, "retry_at"),
     ),
+    Event.NOTIFY_SENT: Meaning(
+        "info", "A hook was told of a rotation.", (*_HOOK, "duration_seconds")
+    ),
+    Event.NOTIFY_FAILED: Meaning(
+        "warning",
+        "A hook could not be told of a rotation, which is done all the same; tried again at "
+        "`retry_at`, by whichever process is there then.",
+        (*_HOOK, "duration_seconds", *_ERROR, "retry_at"),
+    ),
+    Event.NOTIFY_GIVEN_UP: Meaning(
+        "error",
+        "A hook was not told of a rotation for as long as `run.notify_for` allows, and will not "
+        "be.",
+        (*_HOOK, "duration_seconds", *_ERROR),
+    ),
     Event.MANAGEMENT_KEY_CHANGED: Meaning(
         "info",
         "The key that rotator itself works with was replaced, and the new one is in use.",
@@ -285,5 +309,5 @@ CATALOGUE: dict[Event, Meaning] = {
 
 def declared(event: Event) -> tuple[str, ...]:
     """The fields an event may have, in the order in which they are shown."""
-    concerns_policy = event.partition(".")[0] in {"policy", "rotation"}
+    concerns_policy = event.partition(".")[0] in POLICY_GROUPS
     return (*COMMON, *CATALOGUE[event].fields) if concerns_policy else CATALOGUE[event].fields

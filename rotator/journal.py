@@ -17,7 +17,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, NonNegativeInt, Valid
 
 from rotator.errors import Unreadable
 
-VERSION = 1
+#: 2 added ``notices``.
+VERSION = 2
 #: Rotations kept for ``history``.
 HISTORY = 20
 #: Finished rotations kept because a mint of theirs may still come true.
@@ -105,6 +106,20 @@ class Retiring(_Document):
     failures: NonNegativeInt = 0
 
 
+class Notice(_Document):
+    """A hook that is still to hear of a finished rotation, next at ``at``.
+
+    ``failures`` counts tries from their beginning: one that ended with its process is one as well.
+    """
+
+    rotation: str
+    hook: str
+    at: AwareDatetime
+    #: A try that fails from here on is the last.
+    until: AwareDatetime
+    failures: NonNegativeInt = 0
+
+
 class Record(_Document):
     """One finished rotation."""
 
@@ -139,6 +154,8 @@ class Journal(_Document):
     #: Finished rotations that minted more than once: a request may have been slower than all of us,
     #: and its key appears when nobody waits for it any more.
     doubted: tuple[Rotation, ...] = ()
+    #: Hooks still to be told, of whichever finished rotations.
+    notices: tuple[Notice, ...] = ()
     history: tuple[Record, ...] = ()
 
     @property
@@ -147,8 +164,8 @@ class Journal(_Document):
         return max((entry.finished_at for entry in self.history), default=None)
 
     def changed(self, now: datetime, **changes: object) -> Journal:
-        """A copy with ``changes``, stamped ``now`` and trimmed."""
-        new = self.model_copy(update={**changes, "changed_at": now})
+        """A copy with ``changes``, of our version, stamped ``now`` and trimmed."""
+        new = self.model_copy(update={**changes, "changed_at": now, "version": VERSION})
         return new.model_copy(
             update={"history": new.history[:HISTORY], "doubted": new.doubted[:DOUBTS]}
         )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from rotator.journal import Journal, Retiring, Strategy
+    from rotator.journal import Journal, Notice, Retiring, Strategy
     from rotator.keys import AnyBindings, Key
     from rotator.pacing import Window
     from rotator.secrets import Secret
@@ -99,6 +99,8 @@ class Policy:
     strategy: Choice = Choice.AUTO
     min_interval: timedelta = timedelta(hours=1)
     on_drift: OnDrift = OnDrift.ALARM
+    #: Names of the hooks that are told of each finished rotation.
+    hooks: tuple[str, ...] = ()
     bindings: AnyBindings | None = None
     #: Each rotation is put off by its share of so much, lest all keys of a day be replaced at once.
     jitter: timedelta = timedelta(0)
@@ -126,6 +128,8 @@ class Limits:
     handover: timedelta = timedelta(seconds=20)
     #: Mints in one rotation, repairs included, before a person is asked.
     mints: int = 5
+    #: How long a hook is tried that does not work.
+    notify_for: timedelta = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +302,14 @@ class Retire:
 
 
 @dataclass(frozen=True, slots=True)
+class Notify:
+    """Tell hooks of a rotation that is done."""
+
+    reason: Reason
+    notices: tuple[Notice, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Refuse:
     """A person is needed. ``until`` is when looking again makes sense."""
 
@@ -306,4 +318,6 @@ class Refuse:
     until: datetime | None = None
 
 
-Step = Wait | Locked | Lock | Mint | Restore | Deliver | Promote | Retire | Destroy | Refuse
+Step = (
+    Wait | Locked | Lock | Mint | Restore | Deliver | Promote | Retire | Destroy | Notify | Refuse
+)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rotator.decide import decide
-from rotator.model import Deliver, Locked, Mint, Refuse, Retire, Wait
+from rotator.model import Deliver, Locked, Mint, Notify, Refuse, Retire, Wait
+from rotator.notices import all_told
 from rotator.transitions import retired
 from rotator.views import current_keys
 
@@ -31,9 +32,9 @@ class Outlook:
     """One row of a plan.
 
     ``action`` is ``refresh``, ``reissue``, ``restore``, ``deliver``, ``promote``, ``retire``,
-    ``destroy``, ``lock``, ``wait``, ``locked``, ``refuse``, or ``failed`` where nothing was seen;
-    ``at`` is None for never. ``grace`` is how long the old key will go on, ``new_expires_at`` what
-    the new one is asked to have (None: no end).
+    ``destroy``, ``notify``, ``lock``, ``wait``, ``locked``, ``refuse``, or ``failed`` where nothing
+    was seen; ``at`` is None for never. ``grace`` is how long the old key will go on,
+    ``new_expires_at`` what the new one is asked to have (None: no end).
     """
 
     policy: str
@@ -68,6 +69,8 @@ def unseen(policy: str, error: RotatorError) -> Outlook:
 def outlook(s: Snapshot) -> Outlook:
     """Look ahead from ``s``, to the next thing that changes something."""
     step = decide(s)
+    if isinstance(step, Notify) and isinstance(blocked := decide(all_told(s)), Refuse):
+        step = blocked
     row = Outlook(
         policy=s.policy.name,
         action=type(step).__name__.lower(),
@@ -86,7 +89,8 @@ def outlook(s: Snapshot) -> Outlook:
 
 
 def rotation_ahead(s: Snapshot) -> Outlook:
-    """Look past the keys that only wait to be revoked, to what happens to the key in use."""
+    """Look past hooks and the keys that wait to be revoked, to what happens to the key in use."""
+    s = all_told(s)
     row = outlook(s)
     for _ in (*s.journal.retiring, *s.keys):
         if row.action != "retire" or row.at is None:
@@ -123,8 +127,8 @@ def _waiting(s: Snapshot, row: Outlook, until: datetime) -> Outlook:
         return row
     then = replace(s, now=until)
     step = decide(then)
-    if isinstance(step, Retire):
-        return replace(row, action="retire")
+    if isinstance(step, Retire | Notify):
+        return replace(row, action=type(step).__name__.lower())
     if isinstance(step, Mint):
         return _minting(s, row, step.plan)
     if isinstance(step, Refuse):

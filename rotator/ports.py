@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rotator.journal import Journal
     from rotator.keys import Listing, Minted, Order, Scope
     from rotator.model import Held, Limits, Snapshot, Spooled, Step, Target
+    from rotator.notices import News
     from rotator.secrets import Secret
 
 
@@ -213,6 +214,28 @@ class Clock(Protocol):
         ...
 
 
+class Hook(Protocol):
+    """Somebody who wants to know, or something to be done, when a rotation is done."""
+
+    @property
+    def kind(self) -> str:
+        """What it is, in the words of the configuration."""
+        ...
+
+    @property
+    def timeout(self) -> timedelta:
+        """How long one try may take; whoever tries ends it then."""
+        ...
+
+    async def tell(self, news: News) -> None:
+        """Tell ``news``, perhaps not for the first time. Cleans up when it is cancelled.
+
+        Raises:
+            RotatorError: That did not work.
+        """
+        ...
+
+
 class Emit(Protocol):
     """Says that something happened. Never blocks, never raises."""
 
@@ -261,3 +284,5 @@ class World:
     #: Told what each look saw at its end, and the step decided from it. Never raises.
     seen: Callable[[Snapshot, Step], None] = unheard
     spool: Spool = default(default_factory=NoSpool)
+    #: By policy and name.
+    hooks: Mapping[str, Mapping[str, Hook]] = default(default_factory=dict)

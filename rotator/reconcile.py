@@ -7,6 +7,7 @@ there is no code for recovery here, only snapshots that look like a crash.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from rotator.model import (
     Lock,
     Locked,
     Mint,
+    Notify,
     Promote,
     Refuse,
     Restore,
@@ -49,9 +51,13 @@ _STEPS = 40
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """How a look at a policy ended: the last step decided, and what was done on the way."""
+    """How a look at a policy ended: the last step decided, and what was done on the way.
 
-    step: Wait | Locked | Refuse
+    :class:`~rotator.model.Notify` is for the caller to act on: it takes its time, and no key needs
+    it.
+    """
+
+    step: Wait | Locked | Refuse | Notify
     snapshot: Snapshot
     rotated: bool = False
 
@@ -64,6 +70,9 @@ class Reconciler:
         self._listings = listings
         self._rotator = Rotator(world, listings)
         self._finisher = Finisher(world)
+        #: By policy: how often a new key was found in the store. A demand is met then, even if
+        #: the look that found it ends by an error.
+        self.promoted: Counter[str] = Counter()
 
     @property
     def undelivered(self) -> int:
@@ -75,8 +84,10 @@ class Reconciler:
         while self._rotator.in_flight:
             await asyncio.wait(self._rotator.in_flight)
 
-    async def reconcile(self, policy: Policy, *, demanded: bool = False) -> Looked:
-        """Do for ``policy`` what is due now.
+    async def reconcile(
+        self, policy: Policy, *, demanded: bool = False, seen: Snapshot | None = None
+    ) -> Looked:
+        """Do for ``policy`` what is due now; ``seen`` is what was seen a moment ago, if anything.
 
         A cancellation is obeyed at once, except between a mint and its delivery: that goes on in
         the background, see :meth:`drain`.
@@ -84,18 +95,19 @@ class Reconciler:
         Raises:
             RotatorError: What stopped it. Whatever was begun is visible to the next look.
         """
-        s = await self.gather(policy, demanded=demanded)
+        s = seen or await self.gather(policy, demanded=demanded)
         rotated = False
         for _ in range(_STEPS):
             step = decide(s)
             if isinstance(step, Wait) and step.soon and step.until is not None:
                 await self._world.clock.sleep(step.until - s.now)
                 s = await self.gather(policy, demanded=demanded)
-            elif isinstance(step, Wait | Locked | Refuse):
+            elif isinstance(step, Wait | Locked | Refuse | Notify):
                 return Looked(step, s, rotated)
             else:
                 rotated = rotated or isinstance(step, Promote)
                 demanded = demanded and not isinstance(step, Promote)
+                self.promoted[policy.name] += isinstance(step, Promote)
                 seen = await self._act(s, step)
                 s = seen or await self.gather(policy, demanded=demanded)
         raise Temporary(f"policy {policy.name} did not come to rest in {_STEPS} steps")

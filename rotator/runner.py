@@ -7,7 +7,7 @@ the terminal share it and everything below.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -16,13 +16,15 @@ from rotator import facts
 from rotator.backoff import polite
 from rotator.errors import RotatorError, Temporary
 from rotator.events import Event
-from rotator.model import Locked, Refuse, Wait
+from rotator.model import Locked, Notify, Refuse
+from rotator.notices import behind
+from rotator.notify.notifier import Notifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from rotator.model import Policy, Snapshot
+    from rotator.model import Policy, Snapshot, Wait
     from rotator.ports import World
     from rotator.reconcile import Looked, Reconciler
 
@@ -34,6 +36,8 @@ class Ending(StrEnum):
     LOCKED = "locked"
     #: Tried again soon: a service was not ready.
     UNREADY = "unready"
+    #: The key is well, but a hook has not heard of it yet; tried again soon.
+    BEHIND = "behind"
     FAILED = "failed"
 
 
@@ -60,6 +64,7 @@ class Runner:
     def __init__(self, world: World, reconciler: Reconciler, *, concurrency: int) -> None:
         self._world = world
         self._reconciler = reconciler
+        self._notifier = Notifier(world)
         self._slots = asyncio.Semaphore(concurrency)
         self._planned: dict[str, datetime | None] = {}
 
@@ -72,8 +77,7 @@ class Runner:
             attempt: How many looks in a row this one is, should it fail as the others did.
         """
         try:
-            async with self._slots:
-                looked = await self._reconciler.reconcile(policy, demanded=demanded)
+            looked, step = await self._reconcile(policy, demanded=demanded)
         except Temporary as error:
             return self._unready(policy, error, attempt)
         except RotatorError as error:
@@ -86,8 +90,23 @@ class Runner:
                 "exception": error,
             }
             return self._failed(policy, fields)
-        self._world.seen(looked.snapshot, looked.step)
-        return self._ended(policy, looked)
+        self._world.seen(looked.snapshot, step)
+        return self._ended(policy, step, looked)
+
+    async def _reconcile(
+        self, policy: Policy, *, demanded: bool
+    ) -> tuple[Looked, Wait | Locked | Refuse]:
+        """Reconcile, and tell hooks without a slot: they shall keep no key waiting."""
+        seen, rotated = None, False
+        while True:
+            async with self._slots:
+                looked = await self._reconciler.reconcile(
+                    policy, demanded=demanded and not rotated, seen=seen
+                )
+            rotated = rotated or looked.rotated
+            if not isinstance(looked.step, Notify):
+                return replace(looked, rotated=rotated), looked.step
+            seen = await self._notifier.tell(looked.snapshot, looked.step)
 
     async def once(
         self, policies: Iterable[Policy], *, demanded: bool, patience: timedelta
@@ -103,6 +122,7 @@ class Runner:
             rotated=sum(result.rotated for result in results),
             failed=sum(result.ending is Ending.FAILED for result in results),
             skipped=sum(result.ending is Ending.LOCKED for result in results),
+            behind=sum(result.ending is Ending.BEHIND for result in results),
             duration_seconds=round(self._world.clock.monotonic() - started, 3),
         )
         return results
@@ -110,14 +130,18 @@ class Runner:
     async def _patiently(self, policy: Policy, demanded: bool, patience: timedelta) -> Result:  # noqa: FBT001
         clock = self._world.clock
         give_up_at = clock.monotonic() + patience.total_seconds()
-        attempt = 1
+        attempt, promoted = 1, self._reconciler.promoted[policy.name]
         while True:
-            result = await self.look(policy, demanded=demanded, attempt=attempt)
-            if result.ending is not Ending.UNREADY or result.next_at is None:
+            met = self._reconciler.promoted[policy.name] > promoted
+            result = await self.look(policy, demanded=demanded and not met, attempt=attempt)
+            rotated = self._reconciler.promoted[policy.name] > promoted
+            result = replace(result, rotated=rotated)
+            if result.ending not in {Ending.UNREADY, Ending.BEHIND} or result.next_at is None:
                 return result
             delay = max(result.next_at - clock.now(), timedelta(0))
             if clock.monotonic() + delay.total_seconds() > give_up_at:
-                return self._out_of_patience(policy, patience)
+                unready = result.ending is Ending.UNREADY
+                return self._out_of_patience(policy, patience) if unready else result
             await clock.sleep(delay)
             attempt += 1
 
@@ -131,8 +155,8 @@ class Runner:
         }
         return self._failed(policy, fields)
 
-    def _ended(self, policy: Policy, looked: Looked) -> Result:
-        step, rotated, s = looked.step, looked.rotated, looked.snapshot
+    def _ended(self, policy: Policy, step: Wait | Locked | Refuse, looked: Looked) -> Result:
+        rotated, s = looked.rotated, looked.snapshot
         if isinstance(step, Locked):
             self._world.emit(
                 Event.POLICY_SKIPPED_LOCKED,
@@ -150,7 +174,8 @@ class Runner:
             }
             return self._failed(policy, fields, step.until)
         self._say_planned(policy, step, s)
-        return Result(policy, Ending.WELL, step.until, rotated, s)
+        ending = Ending.BEHIND if behind(s) else Ending.WELL
+        return Result(policy, ending, step.until, rotated, s)
 
     def _say_planned(self, policy: Policy, step: Wait, s: Snapshot) -> None:
         if policy.name in self._planned and self._planned[policy.name] == step.until:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rotator import facts
 from rotator.drift import verdict
+from rotator.notices import behind
 from rotator.outlook import Outlook, outlook, rotation_ahead, unseen
 from rotator.views import born_at, current_keys
 
@@ -106,7 +107,7 @@ def standing(s: Snapshot) -> Standing:
     old_keys = tuple(sorted(_old_keys(s), key=lambda old: (old.until is None, old.until)))
     last = past(s.journal.history[0]) if s.journal.history else None
     drift = verdict(s)
-    worry = drift or row.empty_targets or any(old.failures for old in old_keys)
+    worry = drift or row.empty_targets or any(old.failures for old in old_keys) or behind(s)
     return Standing(
         state=_state(s, row, last, worried=bool(worry)),
         outlook=row,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rotator.drift import doubted
 from rotator.journal import Current, Lease, Mint, Record, Retiring, Rotation
 from rotator.keys import Key, KeyType
+from rotator.notices import noted
 from rotator.secrets import Redacted
 from rotator.views import fresh_keys
 
@@ -114,6 +115,7 @@ def completed(s: Snapshot, key: Key, secret: Secret, danger_seconds: float | Non
         rotation=None,
         retiring=_merged(s, leaving),
         doubted=_doubted(s, rotation),
+        notices=noted(s, rotation.id),
         history=(record, *s.journal.history),
     )
 

@@ -12,6 +12,7 @@ from rotator.decide import decide
 from rotator.errors import Permanent, RotatorError
 from rotator.keys import Scope
 from rotator.model import Refuse
+from rotator.notices import all_told
 from rotator.wiring import connected
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ async def _policy(services: Connected, policy: Policy) -> str:
     """The key is found, the journal is readable, every target can be written."""
     await services.world.store.preflight(policy.targets, budget=services.world.limits.retry_budget)
     s = await services.reconciler.gather(policy)
-    step = decide(replace(s, demanded=s.journal.rotation is None))
+    step = decide(replace(all_told(s), demanded=s.journal.rotation is None))
     if isinstance(step, Refuse):
         raise Permanent(step.reason.text, remedy=step.remedy)
     empty = [str(held.target) for held in s.held if held.value is None]

@@ -27,6 +27,7 @@ _ACTIONS = {
     "deliver": "finish the delivery",
     "promote": "prove and record",
     "retire": "revoke the old key",
+    "notify": "tell the hooks",
     "lock": "take over",
     "wait": "nothing",
     "locked": "another process is at it",

@@ -28,7 +28,7 @@ _PATIENCE = timedelta(seconds=60)
 
 
 def command(arguments: Namespace) -> int:
-    """Run; 1 when a policy failed."""
+    """Run; 1 when a policy failed, or a hook could not be told."""
     settings = settings_of(arguments)
     policies = chosen(settings, arguments.rotate)
     patience = duration(arguments.patience, "--patience")
@@ -84,7 +84,8 @@ async def _pass(settings: Settings, wanted: _Pass, emit: Observer) -> int:
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
             return await _stopped(services, work, stop.result(), emit)
-        return int(any(result.ending is Ending.FAILED for result in work.result()))
+        left = {Ending.FAILED, Ending.BEHIND}
+        return int(any(result.ending in left for result in work.result()))
 
 
 async def _stopped(

@@ -45,6 +45,7 @@ _STATES = {
 #: What comes next; another action is shown by its name.
 _ACTIONS = {
     "promote": "record",
+    "notify": "tell hooks",
     "lock": "take over",
     "wait": "look",
     "locked": "look",

@@ -7,7 +7,7 @@ import sys
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from rotator.events import CATALOGUE, COMMON, FIELDS, Event, declared
+from rotator.events import CATALOGUE, COMMON, FIELDS, POLICY_GROUPS, Event, declared
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -42,6 +42,7 @@ _GROUPS = {
     "clock": "Time",
     "policy": "A policy",
     "rotation": "A rotation",
+    "notify": "A hook",
     "management_key": "The management key",
     "vault": "Vault",
     "library": "Libraries",
@@ -154,7 +155,7 @@ def _group(event: Event) -> str:
 
 
 def _concerns_policy(group: str) -> bool:
-    return group in {"policy", "rotation"}
+    return group in POLICY_GROUPS
 
 
 def _code(names: Iterable[str]) -> str:

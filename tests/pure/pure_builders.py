@@ -7,7 +7,7 @@ rotation makes of it is ``new``. Three letters are all it takes to tell secrets 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from rotator.journal import Current, Journal, Lease, Mint, Record, Retiring, Rotation
+from rotator.journal import Current, Journal, Lease, Mint, Notice, Record, Retiring, Rotation
 from rotator.keys import Bindings, Key, KeyType, OrgBinding, Role
 from rotator.model import Held, Limits, Policy, Selector, Snapshot, Target
 from rotator.pacing import Opening
@@ -149,6 +149,11 @@ def lease(owner=ME, **changes):
 
 def retiring(label="ret", **changes):
     default = Retiring(key_id=f"id-{label}", redacted=str(shown(label)), at=NOW, rotation="r0")
+    return default.model_copy(update=changes)
+
+
+def notice(hook="web", **changes):
+    default = Notice(rotation="r0", hook=hook, at=NOW, until=NOW + DAY)
     return default.model_copy(update=changes)
 
 

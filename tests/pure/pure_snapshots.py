@@ -23,7 +23,7 @@ from pure_builders import (
     unseen,
 )
 
-from rotator.journal import Current, Journal, Lease, Mint, Record, Retiring, Rotation
+from rotator.journal import Current, Journal, Lease, Mint, Notice, Record, Retiring, Rotation
 from rotator.keys import Key, KeyStatus, KeyType
 from rotator.model import Choice, Limits, OnDrift, Policy, Selector, Snapshot, Spooled
 
@@ -118,6 +118,17 @@ journals = st.builds(
         st.builds(Retiring, key_id=ids, redacted=texts, at=moments, rotation=names), max_size=2
     ).map(tuple),
     doubted=st.none().map(lambda _: ()) | rotations.map(lambda one: (one,)),
+    notices=st.lists(
+        st.builds(
+            Notice,
+            rotation=names,
+            hook=st.sampled_from(["web", "gone"]),
+            at=moments,
+            until=moments,
+            failures=st.integers(0, 9),
+        ),
+        max_size=2,
+    ).map(tuple),
     history=st.lists(records, max_size=1).map(tuple),
 )
 windows = st.builds(
@@ -137,6 +148,7 @@ policies = st.builds(
     strategy=st.sampled_from(Choice),
     min_interval=spans,
     on_drift=st.sampled_from(OnDrift),
+    hooks=st.sampled_from([(), ("web",)]),
     bindings=st.none() | st.just(BINDINGS),
     jitter=spans,
     windows=st.lists(windows, max_size=2).map(tuple),

@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 from pure_builders import DAY, HOUR, ME, NOTHING, NOW, key, secret
 from pure_snapshots import keys_of, resting, snapshots
 
-from rotator import transitions
+from rotator import notices, transitions
 from rotator.decide import CHECKS, decide
 from rotator.journal import Journal, decode, encode
 from rotator.keys import Minted
@@ -18,6 +18,7 @@ from rotator.model import (
     Lock,
     Locked,
     Mint,
+    Notify,
     Plan,
     Promote,
     Refuse,
@@ -62,7 +63,7 @@ def test_every_policy_has_an_outlook(s):
     assert seen.policy == "ci-key"
     assert seen.action in {
         *("refresh", "reissue", "deliver", "promote", "retire"),
-        *("restore", "destroy", "lock", "wait", "locked", "refuse"),
+        *("restore", "notify", "destroy", "lock", "wait", "locked", "refuse"),
     }
 
 
@@ -73,6 +74,20 @@ def test_nothing_is_done_while_the_lease_of_another_lives(s):
 
     assert not theirs or isinstance(decide(s), Wait | Locked | Refuse)
     assert theirs or not isinstance(decide(s), Locked)
+
+
+@given(s=anything)
+def test_hooks_hear_when_nothing_else_is_to_be_done_and_change_nothing_else(s):
+    step = decide(s)
+    without = decide(replace(s, journal=s.journal.model_copy(update={"notices": ()})))
+
+    if isinstance(step, Notify):
+        assert isinstance(without, Wait | Refuse)
+        assert all(notice.at <= NOW for notice in step.notices)
+    elif isinstance(without, Wait):
+        assert isinstance(step, Wait | Locked)
+    else:
+        assert isinstance(step, type(without) | Locked)
 
 
 @given(s=resting)
@@ -180,6 +195,9 @@ def written(s, data):
         yield transitions.refused(s, None)
     if isinstance(step, Promote):
         yield transitions.completed(s, step.key, step.secret, 0.5)
+    if isinstance(step, Notify):
+        yield notices.booked(s, step.notices, NOW + HOUR)
+        yield notices.settled(s, {notices.id_of(one): NOW + HOUR for one in step.notices})
 
 
 @given(s=anything, data=st.data())

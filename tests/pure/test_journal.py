@@ -13,6 +13,7 @@ from rotator.journal import (
     Journal,
     Lease,
     Mint,
+    Notice,
     Record,
     Retiring,
     Rotation,
@@ -83,6 +84,9 @@ journals = st.builds(
     retiring=st.lists(
         st.builds(Retiring, key_id=texts, redacted=texts, at=moments, rotation=texts), max_size=2
     ).map(tuple),
+    notices=st.lists(
+        st.builds(Notice, rotation=texts, hook=texts, at=moments, until=moments), max_size=2
+    ).map(tuple),
     history=st.lists(records, max_size=3).map(tuple),
 )
 json_values = st.recursive(
@@ -121,7 +125,7 @@ def test_times_are_written_with_their_zone():
 
 
 def test_a_field_that_a_newer_rotator_might_add_does_not_hinder_reading():
-    assert Journal(selector="id k") == decode(
+    assert Journal(version=1, selector="id k") == decode(
         {"version": 1, "selector": "id k", "unheard_of": 1}, place="p"
     )
 
@@ -194,7 +198,7 @@ def test_a_document_of_a_newer_rotator_is_refused_rather_than_cut_down():
         decode({"version": VERSION + 1}, place="secret/rotator/ci")
 
     assert (
-        "secret/rotator/ci was written by a newer rotator; this one reads up to version 1"
+        "secret/rotator/ci was written by a newer rotator; this one reads up to version 2"
         " (upgrade this rotator)"
     ) == str(caught.value)
 
@@ -240,6 +244,13 @@ def test_a_change_is_stamped_and_leaves_the_rest():
 
     assert ("id k", NOW) == (after.selector, after.changed_at)
     assert None is before.changed_at
+
+
+def test_a_document_of_an_older_rotator_is_of_our_version_once_we_change_it():
+    old = decode({"version": 1, "selector": "id k"}, place="p")
+
+    assert (1, ()) == (old.version, old.notices)
+    assert VERSION == old.changed(NOW).version
 
 
 def test_history_keeps_the_newest_records():

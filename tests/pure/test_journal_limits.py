@@ -24,9 +24,9 @@ def test_the_latest_doubts_are_kept():
             ),
         ),
         (
-            {"version": 2},
+            {"version": 3},
             (
-                "p was written by a newer rotator; this one reads up to version 1 (upgrade this"
+                "p was written by a newer rotator; this one reads up to version 2 (upgrade this"
                 " rotator)"
             ),
         ),

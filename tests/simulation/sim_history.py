@@ -195,6 +195,7 @@ class History:
             lifetime=draw.choice((None, None, 60 * DAY)),
             strategy=self._strategy(bounded, options),
             bindings=self._bindings(born, service),
+            hooks=draw.choice(((), ("web",), ("web", "reload"))),
         )
         world.add(policy, born, delivered=draw.random() < 0.9)
         if draw.random() < 0.2 and policy.selector.id:

@@ -69,6 +69,7 @@ FAULTS = {
         Fault.PAUSED_BEFORE,
         Fault.PAUSED_AFTER,
     ),
+    "hook": ANYWHERE,
 }
 
 

@@ -235,6 +235,22 @@ class SimStore:
         return await self._network.request(self._actor, kind, label, work)
 
 
+class SimHook:
+    """Somebody who wants to know, and who tells the universe what was heard."""
+
+    kind = "http"
+    timeout = timedelta(seconds=30)
+
+    def __init__(self, actor, network, heard):
+        self._actor, self._network, self._heard = actor, network, heard
+
+    async def tell(self, news):
+        def work(_):
+            self._heard(news)
+
+        await self._network.request(self._actor, "hook", f"hook {news.id}", work)
+
+
 class SimAgenda:
     """The daemon's agenda on the virtual loop."""
 

@@ -6,10 +6,22 @@ from datetime import timedelta
 from random import Random
 
 from sim_network import Actor, Network
-from sim_services import EPOCH, Shelf, SimAgenda, SimClock, SimIssuer, SimStore, Voice, now, shown
+from sim_services import (
+    EPOCH,
+    Shelf,
+    SimAgenda,
+    SimClock,
+    SimHook,
+    SimIssuer,
+    SimStore,
+    Voice,
+    now,
+    shown,
+)
 from sim_spool import Disk, SimSpool
 
 from rotator.daemon import Daemon
+from rotator.events import Event
 from rotator.listings import Listings
 from rotator.model import Limits, Policy, Selector, Target
 from rotator.ports import World
@@ -82,6 +94,8 @@ class Universe:
         self.breaches = 0
         #: By redacted key: when it was minted, and the expiry it was given then.
         self.births = {}
+        #: Ids of the news that hooks have heard.
+        self.heard = set()
         self._born = []
         self._unsettled = True
         self.shelf.journals = _Journals(self._recorded)
@@ -138,6 +152,12 @@ class Universe:
             me=actor.name,
             new_id=lambda: f"{self.random.getrandbits(64):016x}",
             jitter=self.random.random,
+            hooks={
+                policy.name: {
+                    hook: SimHook(actor, self.network, self._heard) for hook in policy.hooks
+                }
+                for policy in self.policies
+            },
             **self._spool(actor),
         )
         listings = Listings(world.issuer, world.clock)
@@ -215,6 +235,14 @@ class Universe:
         if record.reason != "rotation_was_demanded" and not self._was_due(subject, record):
             raise Violation(f"S3: {name} was rotated for {record.reason}, and was not due")
 
+    def _heard(self, news):
+        """A hook was told: of a rotation that is recorded, or of nothing that ever was."""
+        journal = self.shelf.journals[news.policy][1]
+        done = [one.rotation for one in journal.history if one.outcome != "failed"]
+        if news.facts["rotation_id"] not in done:
+            raise Violation(f"a hook of {news.policy} was told of {news.id}, which is not done")
+        self.heard.add(news.id)
+
     def _was_due(self, subject, record):
         """By what the provider knows, not by what the journal says."""
         policy, latest = subject.policy, record.started_at + 2 * SKEW
@@ -247,6 +275,7 @@ class Universe:
         journal = self.shelf.journals[name][1]
         if journal.rotation is not None or journal.retiring:
             raise Violation(f"liveness: {name} has not come to rest: {shown(journal)}")
+        self._assert_told(subject.policy, journal)
         ours = {key.id for key in self.bystanders}
         alive = [
             key
@@ -260,6 +289,16 @@ class Universe:
             same = (key.type, key.description, key.bindings, key.creator)
             if same != tuple(getattr(subject.born, part) for part in _PRIVILEGES):
                 raise Violation(f"S6: {key.redacted} of {name} has other privileges")
+
+    def _assert_told(self, policy, journal):
+        if journal.notices:
+            raise Violation(f"liveness: hooks of {policy.name} wait: {shown(journal)}")
+        done = [one.rotation for one in journal.history if one.outcome != "failed"]
+        missed = {f"{one}:{hook}" for one in done for hook in policy.hooks} - self.heard
+        if missed:
+            raise Violation(f"hooks of {policy.name} never heard of {sorted(missed)}")
+        if any(event == Event.NOTIFY_GIVEN_UP for a in self.actors for _, event, _, _ in a.events):
+            raise Violation("a hook was given up within a day")
 
     def _assert_nothing_shown(self):
         said = [shown(journal) for _, journal in self.shelf.journals.values()]

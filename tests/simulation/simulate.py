@@ -50,6 +50,8 @@ BRANCHES = (
     Event.POLICY_RETRYING,
     Event.POLICY_FAILED,
     Event.DAEMON_STOPPED,
+    Event.NOTIFY_SENT,
+    Event.NOTIFY_FAILED,
 )
 _CHUNK = 50
 
