@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -26,6 +27,7 @@ _LAST_PORT = 65535
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; answers its exit code."""
+    _open_what_is_closed()
     arguments = _parser().parse_args(argv)
     command: Callable[[argparse.Namespace], int] = import_module(
         f"rotator.commands.{arguments.command}"
@@ -43,6 +45,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has seen enough. Python would complain again at its exit.
         sys.stdout = None
         return 0
+
+
+def _open_what_is_closed() -> None:
+    """Whoever starts us without standard streams wants none of our words, but all of our work."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            stream = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
+            setattr(sys, name, stream)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -137,7 +137,8 @@ def nothing_is_due(s: Snapshot) -> Step:
     ]
     moments += upcoming(s)
     if not moments:
-        text = "the key has no expiry, and its age is not told"
+        without = "the policy no `max_age`" if s.policy.max_age is None else "its age is not told"
+        text = f"the key has no expiry and {without}, so that nothing will ever be due"
         return Wait(Reason("nothing_is_due", text), None)
     first = min(moments, key=lambda due: due.at)
     return Wait(first.reason, first.at)

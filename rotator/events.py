@@ -199,7 +199,14 @@ CATALOGUE: dict[Event, Meaning] = {
     Event.KEY_DELIVERED: Meaning(
         "info",
         "The store acknowledged the new key.",
-        (*_ROTATION, "target", "target_version", "danger_seconds", "grace_seconds_left"),
+        (
+            *_ROTATION,
+            "target",
+            "target_version",
+            "danger_seconds",
+            "grace_deadline",
+            "grace_seconds_left",
+        ),
     ),
     Event.KEY_RESTORED: Meaning(
         "warning",

@@ -245,7 +245,7 @@ class Rotator:
                 target=str(one.target),
                 target_version=one.version,
                 danger_seconds=danger,
-                **{name: value for name, value in fields.items() if name != "grace_deadline"},
+                **fields,
             )
 
     def _say_unspooled(self, s: Snapshot, error: RotatorError | None) -> None:

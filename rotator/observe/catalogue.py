@@ -78,6 +78,7 @@ EXAMPLES: dict[Event, dict[str, object]] = {
         "target": "apps/ci/arize#api_key",
         "target_version": 7,
         "danger_seconds": 0.003118,
+        "grace_deadline": "2026-11-23T09:31:02Z",
         "grace_seconds_left": 3599.962,
     },
     Event.DELIVERY_FAILED: {

@@ -1,6 +1,8 @@
 """The program as it is started by people, by cron and by Kubernetes."""
 
 import signal
+import subprocess
+import sys
 import time
 from datetime import timedelta
 
@@ -21,24 +23,24 @@ new_or_same_id = pytest.mark.parametrize(
 )
 
 
-def unbounded(stage, name="ci"):
+def unbounded(stage, name="ci", **rotate):
     key = stage.arize.seed_user_key(name, created_at=stage.now - 40 * DAY)
-    stage.add_policy(name, key, max_age="30d")
+    stage.add_policy(name, key, max_age="30d", **rotate)
     stage.put(name, api_key=key[1], owner="platform")
 
 
-def near_expiry(stage, name="reports"):
+def near_expiry(stage, name="reports", **rotate):
     key = stage.arize.seed_user_key(
         name, created_at=stage.now - 88 * DAY, expires_at=stage.now + 2 * DAY
     )
-    stage.add_policy(name, key, before_expiry="7d")
+    stage.add_policy(name, key, before_expiry="7d", **rotate)
     stage.put(name, api_key=key[1], owner="platform")
 
 
 @new_or_same_id
 def test_a_pass_rotates_what_is_due_and_keeps_what_belongs_to_others(stage):
-    unbounded(stage)
-    near_expiry(stage)
+    unbounded(stage, grace_period="1h")
+    near_expiry(stage, grace_period="1h")
 
     run = stage.run("--once")
 
@@ -103,7 +105,7 @@ def test_a_rotation_by_hand_does_not_wait_until_it_is_due(stage):
 def test_a_pass_gives_up_on_a_sealed_vault_without_having_minted(stage):
     unbounded(stage)
     minted = len(stage.arize.keys)
-    stage.vault.sealed = True
+    stage.vault.ask("PUT", "sys/seal")
 
     run = stage.run("--once", "--patience", "1s")
 
@@ -186,3 +188,19 @@ def wait_until(condition, seconds=15):
     while not condition():
         assert time.monotonic() < give_up_at
         time.sleep(0.02)
+
+
+def test_closed_standard_streams_keep_nobody_from_rotating(stage):
+    near_expiry(stage)
+    before = stage.live("reports")
+    shell = 'exec "$0" -m rotator run --once --config "$1" >&- 2>&-'
+
+    done = subprocess.run(
+        ["sh", "-c", shell, sys.executable, stage.config],
+        env=stage.environ,
+        cwd=stage.folder,
+        check=False,
+    )
+
+    assert 0 == done.returncode
+    assert before != stage.live("reports")

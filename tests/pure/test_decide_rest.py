@@ -60,9 +60,16 @@ def test_a_rotation_comes_before_a_retirement():
 
 
 def test_a_key_without_end_or_age_waits_for_nothing():
-    assert Wait(
-        Reason("nothing_is_due", "the key has no expiry, and its age is not told"), None
-    ) == decide(snapshot(endless()))
+    text = "the key has no expiry and the policy no `max_age`, so that nothing will ever be due"
+
+    assert Wait(Reason("nothing_is_due", text), None) == decide(snapshot(endless()))
+
+
+def test_a_key_whose_age_is_not_told_cannot_reach_one():
+    text = "the key has no expiry and its age is not told, so that nothing will ever be due"
+    s = snapshot(endless(created_at=None), policy=policy(before_expiry=None, max_age=DAY))
+
+    assert Wait(Reason("nothing_is_due", text), None) == decide(s)
 
 
 def test_the_next_moment_that_matters_is_waited_for():

@@ -220,7 +220,7 @@ def test_where_nothing_is_due_there_is_no_time():
         "wait",
         at=None,
         reason="nothing_is_due",
-        text="the key has no expiry, and its age is not told",
+        text="the key has no expiry and the policy no `max_age`, so that nothing will ever be due",
     ) == outlook(snapshot(endless()))
 
 
