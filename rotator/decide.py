@@ -21,16 +21,15 @@ from rotator.flight import (
     spooled_key_is_spent,
     too_many_mints,
 )
-from rotator.model import Locked, Reason, Refuse, Retire, Snapshot, Step, Wait
+from rotator.model import Locked, Reason, Refuse, Snapshot, Step, Wait
 from rotator.notices import notification_is_due, upcoming
+from rotator.retirement import moments, retirement_is_due
 from rotator.strategy import choose, minting
 from rotator.suspension import policy_is_suspended
 from rotator.views import (
-    Due,
     age_due,
     current_keys,
     expiry_due,
-    in_use,
     not_found,
     wanted_id,
 )
@@ -89,9 +88,9 @@ def policy_is_leaving(s: Snapshot) -> Step | None:
     """The configuration has it no more: old keys still go, in their time, and nothing begins."""
     if not s.policy.leaving:
         return None
-    ends = [entry.at for entry in s.journal.retiring if not in_use(s, entry)]
     text = "the configuration has this policy no more"
-    waiting = Wait(Reason("policy_is_leaving", text), min(ends, default=None))
+    ends = min((due.at for due in moments(s)), default=None)
+    waiting = Wait(Reason("policy_is_leaving", text), ends)
     return retirement_is_due(s) or waiting
 
 
@@ -113,34 +112,16 @@ def key_reached_max_age(s: Snapshot) -> Step | None:
     return minting(due.reason, choose(s, key))
 
 
-def retirement_is_due(s: Snapshot) -> Step | None:
-    """The grace of an old key is over. Relies on nothing: a key in use is never retired.
-
-    No window is waited for: consumers were promised a grace, and a key that nobody needs is a risk.
-    """
-    for entry in s.journal.retiring:
-        if entry.at > s.now or in_use(s, entry) or s.policy.suspend:
-            continue
-        text = f"the grace period of {entry.redacted} is over"
-        return Retire(Reason("retirement_is_due", text), entry)
-    return None
-
-
 def nothing_is_due(s: Snapshot) -> Step:
     """The rest: wait for the next moment that matters. Relies on exactly one current key."""
     key = current_keys(s)[0]
-    moments = [due for due in (expiry_due(s, key), age_due(s, key)) if due is not None]
-    moments += [
-        Due(entry.at, Reason("retirement_is_due", f"{entry.redacted} is to be revoked then"))
-        for entry in s.journal.retiring
-        if not in_use(s, entry)
-    ]
-    moments += upcoming(s)
-    if not moments:
+    due = [due for due in (expiry_due(s, key), age_due(s, key)) if due is not None]
+    due += [*moments(s), *upcoming(s)]
+    if not due:
         without = "the policy no `max_age`" if s.policy.max_age is None else "its age is not told"
         text = f"the key has no expiry and {without}, so that nothing will ever be due"
         return Wait(Reason("nothing_is_due", text), None)
-    first = min(moments, key=lambda due: due.at)
+    first = min(due, key=lambda one: one.at)
     return Wait(first.reason, first.at)
 
 

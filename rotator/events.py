@@ -54,6 +54,7 @@ class Event(StrEnum):
     NOTIFY_SENT = "notify.sent"
     NOTIFY_FAILED = "notify.failed"
     NOTIFY_GIVEN_UP = "notify.given_up"
+    OLD_KEY_IN_USE = "rotation.old_key_in_use"
     MANAGEMENT_KEY_CHANGED = "management_key.changed"
     VAULT_LOGIN = "vault.login"
     VAULT_RENEWED = "vault.renewed"
@@ -83,6 +84,7 @@ FIELDS: dict[str, str] = {
     "old_key_id": "The id of the key that is replaced.",
     "old_redacted_key": "Head and tail of the key that is replaced.",
     "old_valid_until": "When the replaced key stops working; null: not before it is revoked.",
+    "last_used_at": "When the provider last saw that key used, approximately.",
     "new_expires_at": "The expiry that is asked for; null: none.",
     "grace_seconds": "Seconds for which the replaced key goes on after the mint.",
     "grace_deadline": "When the grace period ends; null: nothing ends it.",
@@ -153,11 +155,16 @@ CATALOGUE: dict[Event, Meaning] = {
     ),
     Event.POLICY_FAILED: Meaning(
         "error",
-        "The policy could not be looked after. What Vault holds was not touched.",
+        "The policy could not be looked after. What Vault holds was not touched. Becomes critical "
+        "when of the time between the moment in which the key is due and its expiry, a tenth is "
+        "left.",
         (*_ERROR, "retry_at", "exception"),
     ),
     Event.POLICY_RETRYING: Meaning(
-        "warning", "A service was not ready; tried again soon.", (*_ERROR, "retry_at", "attempt")
+        "warning",
+        "A service was not ready; tried again soon. Becomes an error when half of the time between "
+        "the moment in which the key is due and its expiry is gone, critical in its last tenth.",
+        (*_ERROR, "retry_at", "attempt"),
     ),
     Event.POLICY_SKIPPED_LOCKED: Meaning(
         "info", "Another process holds the lease and is at it.", ("owner", "until")
@@ -284,6 +291,12 @@ CATALOGUE: dict[Event, Meaning] = {
         "A hook was not told of a rotation for as long as `run.notify_for` allows, and will not "
         "be.",
         (*_HOOK, "duration_seconds", *_ERROR),
+    ),
+    Event.OLD_KEY_IN_USE: Meaning(
+        "warning",
+        "Late in its grace period an old key is still used; whoever uses it will lose access at "
+        "`old_valid_until`. Told from Arize's `last_used_at` in the last quarter of the grace.",
+        ("rotation_id", "last_used_at", "old_valid_until", "remedy"),
     ),
     Event.MANAGEMENT_KEY_CHANGED: Meaning(
         "info",

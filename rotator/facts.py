@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
+from rotator.events import Level
 from rotator.views import current_keys
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from rotator.errors import RotatorError
-    from rotator.events import Level
     from rotator.journal import Journal
     from rotator.keys import Key
     from rotator.model import Reason, Snapshot
@@ -71,8 +71,13 @@ def old_key_ends(s: Snapshot) -> datetime | None:
     return min(ends, default=None)
 
 
+def alarm(least: Level, left: timedelta | None, whole: timedelta) -> Level:
+    """The level of a failed look: ``least`` at least, and rising as the key's end comes near."""
+    return max(least, urgency(left, whole), key=get_args(Level).index)
+
+
 def urgency(left: timedelta | None, whole: timedelta) -> Level:
-    """The level of a failed delivery: it rises as the grace runs out."""
+    """A level that rises as ``left`` of the ``whole`` runs out."""
     if left is None or not whole:
         return "warning"
     part = left / whole

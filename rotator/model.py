@@ -30,6 +30,13 @@ class OnDrift(StrEnum):
     ROTATE = "rotate"
 
 
+class RetireWhen(StrEnum):
+    """``rotate.retire``: when an old key is revoked."""
+
+    AT_GRACE_END = "at_grace_end"
+    WHEN_IDLE = "when_idle"
+
+
 class Choice(StrEnum):
     """``rotate.strategy`` of a policy; ``auto`` decides by what the key needs."""
 
@@ -101,6 +108,7 @@ class Policy:
     on_drift: OnDrift = OnDrift.ALARM
     #: Names of the hooks that are told of each finished rotation.
     hooks: tuple[str, ...] = ()
+    retire: RetireWhen = RetireWhen.AT_GRACE_END
     bindings: AnyBindings | None = None
     #: Each rotation is put off by its share of so much, lest all keys of a day be replaced at once.
     jitter: timedelta = timedelta(0)

@@ -73,11 +73,17 @@ class Reconciler:
         #: By policy: how often a new key was found in the store. A demand is met then, even if
         #: the look that found it ends by an error.
         self.promoted: Counter[str] = Counter()
+        self._ends: dict[str, datetime | None] = {}
 
     @property
     def undelivered(self) -> int:
         """How many keys are minted and not yet in the store, in this process."""
         return len(self._rotator.in_flight)
+
+    def left(self, policy: Policy) -> timedelta | None:
+        """How long the policy's key works yet, by the last look; None: no end is known."""
+        ends = self._ends.get(policy.name)
+        return None if ends is None else ends - self._world.clock.now()
 
     async def drain(self) -> None:
         """Wait until no key is undelivered, however long that takes."""
@@ -131,6 +137,8 @@ class Reconciler:
         # too old to decide by is found out by its check-and-set.
         spooled = await world.spool.find(policy.name)
         journal, version = await world.store.load(policy.name)
+        if journal.current is not None:
+            self._ends.setdefault(policy.name, journal.current.expires_at)
         held = await asyncio.gather(*(world.store.read(target) for target in policy.targets))
         if since is not None and journal.changed_at is not None:
             since = min(max(since, journal.changed_at), world.clock.now())
@@ -147,6 +155,7 @@ class Reconciler:
             demanded=demanded,
             spooled=await self._opened(spooled, journal),
         )
+        self._ends[policy.name] = next((key.expires_at for key in current_keys(s)), None)
         own = any(world.issuer.is_own(str(key.redacted)) for key in current_keys(s))
         return replace(s, own=own)
 

@@ -19,11 +19,14 @@ from rotator.events import Event
 from rotator.model import Locked, Notify, Refuse
 from rotator.notices import behind
 from rotator.notify.notifier import Notifier
+from rotator.retirement import lingering
+from rotator.strategy import expiry_margin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from rotator.events import Level
     from rotator.model import Policy, Snapshot, Wait
     from rotator.ports import World
     from rotator.reconcile import Looked, Reconciler
@@ -174,6 +177,7 @@ class Runner:
             }
             return self._failed(policy, fields, step.until)
         self._say_planned(policy, step, s)
+        self._say_lingering(s)
         ending = Ending.BEHIND if behind(s) else Ending.WELL
         return Result(policy, ending, step.until, rotated, s)
 
@@ -190,12 +194,25 @@ class Runner:
             **fields,
         )
 
+    def _say_lingering(self, s: Snapshot) -> None:
+        for old in lingering(s):
+            self._world.emit(
+                Event.OLD_KEY_IN_USE,
+                policy=s.policy.name,
+                **facts.of_key(old.key),
+                rotation_id=old.entry.rotation,
+                last_used_at=old.used_at,
+                old_valid_until=old.until,
+                remedy="reload whatever still uses it, or set `rotate.retire: when_idle`",
+            )
+
     def _unready(self, policy: Policy, error: Temporary, attempt: int) -> Result:
         delay = polite(attempt, jitter=self._world.jitter(), asked=error.delay)
         retry_at = self._world.clock.now() + delay
         self._world.emit(
             Event.POLICY_RETRYING,
             policy=policy.name,
+            level=self._level(policy, "warning"),
             attempt=attempt,
             retry_at=retry_at,
             **facts.of_error(error),
@@ -205,5 +222,12 @@ class Runner:
     def _failed(
         self, policy: Policy, fields: dict[str, object], until: datetime | None = None
     ) -> Result:
-        self._world.emit(Event.POLICY_FAILED, policy=policy.name, retry_at=until, **fields)
+        level = self._level(policy, "error")
+        fields = {"policy": policy.name, "retry_at": until, **fields}
+        self._world.emit(Event.POLICY_FAILED, level=level, **fields)
         return Result(policy, Ending.FAILED, until)
+
+    def _level(self, policy: Policy, least: Level) -> Level:
+        """What fails while the key's end comes near is said louder and louder."""
+        due = expiry_margin(policy, self._world.limits.retry_budget)
+        return facts.alarm(least, self._reconciler.left(policy), due)

@@ -24,6 +24,8 @@ _LAYOUTS = (
     (["policy", "key"], ["expires", "next"], ["what"]),
 )
 _ACTIONS = {
+    "restore": "deliver the key on this disk",
+    "destroy": "destroy a spent key on this disk",
     "deliver": "finish the delivery",
     "promote": "prove and record",
     "retire": "revoke the old key",

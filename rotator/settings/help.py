@@ -146,6 +146,8 @@ HELP: dict[str, dict[str, str]] = {
         " life. refresh: never create another key. reissue: always create one.",
         "min_interval": "Never more often than this by itself, whatever the world looks like.",
         "jitter": "Each rotation is put off by its own share of so much, drawn once.",
+        "retire": "When a reissue's old key is revoked: at the end of its grace, or when nobody has"
+        " used it for as long as that, a week later at the latest.",
         "on_drift": "When the store holds another key than Arize has, and not by us: tell a person,"
         " or mint a new one and deliver it.",
     },

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rotator.keys import Bindings, KeyType, LegacyBindings, OrgBinding, Role, SpaceBinding
-from rotator.model import Choice, Limits, OnDrift, Policy, Selector, Target
+from rotator.model import Choice, Limits, OnDrift, Policy, RetireWhen, Selector, Target
 from rotator.settings.windows import CronWindow
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def policy_of(written: schema.Policy) -> Policy:
         strategy=Choice(rotate.strategy),
         min_interval=rotate.min_interval,
         on_drift=OnDrift(rotate.on_drift),
+        retire=RetireWhen(rotate.retire),
         bindings=_bindings(key.bindings) if key.bindings else None,
         jitter=rotate.jitter or timedelta(0),
         windows=windows_of(written),

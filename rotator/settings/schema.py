@@ -285,6 +285,7 @@ class Rotate(Section):
     min_interval: Duration = timedelta(hours=1)
     on_drift: Literal["alarm", "rotate"] = "alarm"
     jitter: Duration | None = None
+    retire: Literal["at_grace_end", "when_idle"] = "at_grace_end"
 
 
 class Delivery(Section):

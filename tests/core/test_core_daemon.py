@@ -47,6 +47,7 @@ async def test_it_rotates_what_is_due_revokes_what_is_over_and_ends():
         "rotation.verified",
         "rotation.completed",
         "policy.planned",
+        "policy.planned",
         "rotation.retired",
         "policy.planned",
         "daemon.stopping",
