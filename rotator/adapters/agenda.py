@@ -6,12 +6,12 @@ start, so there is nothing to persist and nothing for replicas to share.
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.date import DateTrigger
-from apscheduler.triggers.interval import IntervalTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +36,7 @@ class SchedulerAgenda:
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
         self._scheduler.start()
+        self._periods: dict[str, asyncio.TimerHandle] = {}
 
     def at(self, name: str, when: datetime, call: Callable[[], object]) -> None:
         """Call ``call`` at ``when``; replaces what ``name`` had."""
@@ -44,12 +45,28 @@ class SchedulerAgenda:
         self._scheduler.add_job(_on_loop(call), trigger, id=name, replace_existing=True)
 
     def every(self, name: str, period: timedelta, call: Callable[[], object]) -> None:
-        """Call ``call`` every ``period``, first after one."""
-        trigger = IntervalTrigger(seconds=period.total_seconds(), timezone=UTC)
-        self._scheduler.add_job(_on_loop(call), trigger, id=f"({name})", replace_existing=True)
+        """Call ``call`` every ``period``, first after one.
+
+        By the loop's clock, not the scheduler's: should the machine's clock be put back, jobs come
+        late by as much, and this does not; put far ahead, it would make up for each missed period.
+        """
+        loop = asyncio.get_running_loop()
+
+        def again() -> None:
+            self._periods[name] = loop.call_later(period.total_seconds(), tick)
+
+        def tick() -> None:
+            again()
+            call()
+
+        if name in self._periods:
+            self._periods[name].cancel()
+        again()
 
     def stop(self) -> None:
         """No calls from here on."""
+        for handle in self._periods.values():
+            handle.cancel()
         self._scheduler.shutdown(wait=False)
 
 

@@ -83,18 +83,30 @@ async def test_names_are_apart_also_from_those_that_repeat(agenda, clock):
     assert {"every", "once"} == seen
 
 
-async def test_it_repeats_after_its_period(agenda):
+@pytest.mark.looptime
+async def test_it_repeats_by_the_loops_clock_whatever_the_machines_may_say(agenda, looptime):
     calls = asyncio.Queue()
-    agenda.every("relist", SOON, calling(calls))
+    agenda.every("relist", timedelta(hours=1), calling(calls))
 
-    moments = [(await asyncio.wait_for(calls.get(), 5))[1] for _ in range(3)]
+    moments = [(await calls.get())[1] for _ in range(3)]
 
-    assert moments[2] - moments[0] >= 0.09
+    assert [3600, 7200, 10800] == moments
+    assert looptime == 10800
+
+
+@pytest.mark.looptime
+async def test_a_later_period_replaces_an_earlier_one(agenda):
+    calls = asyncio.Queue()
+    agenda.every("relist", timedelta(hours=1), calling(calls, "first"))
+    agenda.every("relist", timedelta(hours=2), calling(calls, "second"))
+
+    assert ("second", 7200) == await calls.get()
 
 
 async def test_after_a_stop_nobody_is_called(clock):
     agenda, calls = SchedulerAgenda(clock), asyncio.Queue()
     agenda.at("a", clock.now() + SOON, calling(calls))
+    agenda.every("b", SOON, calling(calls))
 
     agenda.stop()
 

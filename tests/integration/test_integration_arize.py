@@ -296,7 +296,7 @@ async def test_a_listing_that_went_wrong_is_unavailable_and_works_the_next_time(
 
 async def test_a_service_that_is_too_slow_is_unavailable(open_account, era):
     slow = Deployment(era=era, latency=timedelta(seconds=2))
-    world = open_account(slow, timeout=timedelta(seconds=0.1))
+    world = open_account(slow, timeout=timedelta(seconds=0.5))
     with pytest.raises(Unavailable, match="nothing more within"):
         await world.names()
 
