@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from rotator import __version__
 from rotator.adapters.process import forbid_dumps
-from rotator.errors import ConfigError
+from rotator.errors import ConfigError, RotatorError
+from rotator.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,6 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         for problem in error.problems:
             sys.stderr.write(f"{problem}\n")
         return 2
+    except RotatorError as error:
+        remedy = f"\n  remedy: {error.remedy}" if error.remedy else ""
+        sys.stderr.write(f"{printable(error.message)}{remedy}\n")
+        return 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -68,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_plan(commands)
     _add_status(commands)
+    _add_history(commands)
     _add_check(commands)
     _command(commands, "schema", "print the JSON Schema of the configuration, for editors")
     _add_sandbox(commands)
@@ -110,6 +116,13 @@ def _add_status(commands: _Commands) -> None:
     status = _command(commands, "status", "show how every policy stands; writes nothing")
     _add_config(status)
     _add_look(status)
+
+
+def _add_history(commands: _Commands) -> None:
+    history = _command(commands, "history", "show the last rotations of a policy")
+    _add_config(history)
+    history.add_argument("policy", metavar="NAME", help="of the policy")
+    history.add_argument("--json", action="store_true", help="for programs; a stable format")
 
 
 def _add_look(parser: argparse.ArgumentParser) -> None:

@@ -13,11 +13,18 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, NonNegativeInt, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    NonNegativeInt,
+    PositiveInt,
+    ValidationError,
+)
 
 from rotator.errors import Unreadable
 
-#: 2 added ``notices``.
+#: 2 added ``notices``, and tells of rotations that the provider refused.
 VERSION = 2
 #: Rotations kept for ``history``.
 HISTORY = 20
@@ -121,7 +128,11 @@ class Notice(_Document):
 
 
 class Record(_Document):
-    """One finished rotation."""
+    """One finished rotation.
+
+    ``key_id`` is empty where the provider refused to mint. The same refusal again is no new record:
+    it counts as one of ``tries``, and ``finished_at`` is the last of them.
+    """
 
     rotation: str
     reason: str
@@ -138,6 +149,9 @@ class Record(_Document):
     #: From the provider's answer to the store's acknowledgement, in seconds; None when it was not
     #: this process that delivered.
     danger_seconds: float | None = None
+    #: Why it failed, in words without secrets.
+    error: str = ""
+    tries: PositiveInt = 1
 
 
 class Journal(_Document):
@@ -160,8 +174,9 @@ class Journal(_Document):
 
     @property
     def last_completed_at(self) -> datetime | None:
-        """When the last rotation ended, whatever started it."""
-        return max((entry.finished_at for entry in self.history), default=None)
+        """When the last rotation that minted a key ended, whatever started it."""
+        ends = (entry.finished_at for entry in self.history if entry.key_id)
+        return max(ends, default=None)
 
     def changed(self, now: datetime, **changes: object) -> Journal:
         """A copy with ``changes``, of our version, stamped ``now`` and trimmed."""

@@ -65,7 +65,7 @@ class Rotator:
         self._emit_begun(begun, step, resumed=resumed)
         spent = timedelta(seconds=world.clock.monotonic() - asked_at)
         if world.limits.lease - spent <= world.limits.timeout:
-            await self._unminted(begun)
+            await self._write_off(begun, transitions.unminted(begun))
             raise Temporary("the store took so long that the lease is almost over")
         return await self._guarded(self._mint_and_deliver(begun, plan))
 
@@ -135,7 +135,7 @@ class Rotator:
             emit(Event.MINT_AMBIGUOUS, **facts.of_rotation(s), **facts.of_error(error))
             return None
         except RotatorError as error:
-            await self._unminted(s, hopeless=isinstance(error, Rejected))
+            await self._write_off(s, _taken_back(s, error))
             if not isinstance(error, Temporary):
                 fields = facts.of_rotation(s) | facts.of_error(error)
                 self._world.emit(Event.ROTATION_FAILED, **fields)
@@ -173,14 +173,8 @@ class Rotator:
             )
         )
 
-    async def _unminted(self, s: Snapshot, *, hopeless: bool = False) -> None:
-        """Take the intent back. Should this fail, the lease runs out and the listing tells.
-
-        A rotation of which nothing came goes on as long as there is hope that it can.
-        """
-        rotation = s.journal.rotation
-        over = hopeless and rotation is not None and len(rotation.mints) > 1 and not fresh_keys(s)
-        journal = transitions.refused(s, None) if over else transitions.unminted(s)
+    async def _write_off(self, s: Snapshot, journal: Journal) -> None:
+        """Nothing came of a mint. Should this fail, the lease runs out and the listing tells."""
         with contextlib.suppress(RotatorError):
             await save(self._world, s, journal)
 
@@ -201,8 +195,7 @@ class Rotator:
         error = Rejected(fault, remedy="the old key stays in place; see docs/troubleshooting.md")
         fields = facts.of_rotation(s) | facts.of_error(error)
         self._world.emit(Event.KEY_REFUSED, **fields)
-        with contextlib.suppress(RotatorError):
-            await save(self._world, s, transitions.refused(s, minted.key))
+        await self._write_off(s, transitions.refused(s, minted.key, error))
         await self._spent(s, entry)
         raise error
 
@@ -260,6 +253,17 @@ def _spooled(s: Snapshot, minted: Minted) -> Spooled:
     if rotation is None:
         raise AssertionError(minted)
     return Spooled(s.policy.name, rotation.id, len(rotation.mints), minted.secret)
+
+
+def _taken_back(s: Snapshot, error: RotatorError) -> Journal:
+    """A rotation of which nothing came goes on as long as there is hope that it can."""
+    rotation = s.journal.rotation
+    if isinstance(error, Temporary):
+        return transitions.unminted(s)
+    hopeless = isinstance(error, Rejected) and not fresh_keys(s)
+    if hopeless and rotation is not None and len(rotation.mints) > 1:
+        return transitions.refused(s, None, error)
+    return transitions.declined(s, error)
 
 
 async def save(world: World, s: Snapshot, journal: Journal) -> Snapshot | None:

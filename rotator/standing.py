@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rotator.errors import RotatorError
-    from rotator.journal import Lease, Outcome, Record, Strategy
+    from rotator.journal import Journal, Lease, Outcome, Record, Strategy
     from rotator.model import Reason, Snapshot
 
 
@@ -79,6 +79,8 @@ class Past:
     expires_at: datetime | None
     old_valid_until: datetime | None
     danger_seconds: float | None
+    error: str
+    tries: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ def standing(s: Snapshot) -> Standing:
         now=s.now,
         born_at=born_at(s, found[0]) if len(found) == 1 else None,
         old_keys=old_keys,
-        in_flight=in_flight(s),
+        in_flight=in_flight(s.journal),
         last=last,
         drift=drift,
         lease_owner=lease.owner if lease else None,
@@ -151,12 +153,14 @@ def past(record: Record) -> Past:
         expires_at=record.expires_at,
         old_valid_until=record.old_valid_until,
         danger_seconds=record.danger_seconds,
+        error=record.error,
+        tries=record.tries,
     )
 
 
-def in_flight(s: Snapshot) -> InFlight | None:
+def in_flight(journal: Journal) -> InFlight | None:
     """The rotation that somebody began; None when there is none."""
-    rotation = s.journal.rotation
+    rotation = journal.rotation
     if rotation is None:
         return None
     mint = rotation.last_mint

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from rotator.errors import RotatorError
     from rotator.journal import Journal, Outcome
     from rotator.keys import Minted
     from rotator.model import Held, Plan, Reason, Snapshot
@@ -64,11 +65,22 @@ def unminted(s: Snapshot) -> Journal:
     )
 
 
-def refused(s: Snapshot, key: Key | None) -> Journal:
+def declined(s: Snapshot, error: RotatorError) -> Journal:
+    """As :func:`unminted`, for good: unless an earlier mint goes on, the rotation has failed."""
+    after = unminted(s)
+    if after.rotation is not None:
+        return after
+    record, before = _failure(s, None, error), s.journal.history
+    if before and _is_that_again(before[0], record):
+        again = {"tries": before[0].tries + 1, "started_at": before[0].started_at}
+        record, before = record.model_copy(update=again), before[1:]
+    return after.changed(s.now, history=(record, *before))
+
+
+def refused(s: Snapshot, key: Key | None, error: RotatorError) -> Journal:
     """We did not want the key we got: it is to be revoked, and the rotation has failed."""
     rotation = _in_flight(s)
-    source = key or _as_it_was(rotation)
-    record = _record(s, source, "failed", None, None)
+    record = _failure(s, key or _as_it_was(rotation), error)
     leaving = () if key is None else (_leaving(rotation, key, s.now),)
     return s.journal.changed(
         s.now,
@@ -222,9 +234,25 @@ def _doubted(s: Snapshot, rotation: Rotation) -> tuple[Rotation, ...]:
     return (rotation, *doubted(s)) if len(rotation.mints) > 1 else doubted(s)
 
 
+def _is_that_again(last: Record, record: Record) -> bool:
+    """Whether nothing has happened between two refusals: one that is retried is one failure."""
+    same = (last.reason, last.old_key_id) == (record.reason, record.old_key_id)
+    return same and not last.key_id
+
+
+def _failure(s: Snapshot, key: Key | None, error: RotatorError) -> Record:
+    record = _record(s, key, "failed")
+    return record.model_copy(update={"error": error.message})
+
+
 def _record(
-    s: Snapshot, key: Key, outcome: Outcome, ends: datetime | None, danger_seconds: float | None
+    s: Snapshot,
+    key: Key | None,
+    outcome: Outcome,
+    ends: datetime | None = None,
+    danger_seconds: float | None = None,
 ) -> Record:
+    """What is told of the rotation in flight; ``key`` None where no key came of it."""
     rotation = _in_flight(s)
     return Record(
         rotation=rotation.id,
@@ -235,9 +263,9 @@ def _record(
         finished_at=s.now,
         old_key_id=rotation.key_id,
         old_redacted=rotation.redacted,
-        key_id=key.id,
-        redacted=str(key.redacted),
-        expires_at=key.expires_at,
+        key_id=key.id if key else "",
+        redacted=str(key.redacted) if key else "",
+        expires_at=key.expires_at if key else None,
         old_valid_until=ends,
         danger_seconds=danger_seconds,
     )

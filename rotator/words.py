@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
 #: A space at which no row is broken.
 TIE = "\N{NO-BREAK SPACE}"
@@ -24,6 +25,14 @@ def length(value: timedelta) -> str:
         elif parts:
             break
     return "".join(parts[:2]) or "0s"
+
+
+def span(seconds: float) -> str:
+    """A measured time: ``3.1 ms``, ``2.5 s``, ``1h30m``; negative where it has run over."""
+    if abs(seconds) >= 60:  # noqa: PLR2004 - a minute
+        text = length(timedelta(seconds=abs(seconds)))
+        return text if seconds > 0 else f"-{text}"
+    return f"{seconds:.1f} s" if abs(seconds) >= 1 else f"{seconds * 1000:.1f}{TIE}ms"
 
 
 def bar(share: float, width: int) -> str:

@@ -82,7 +82,7 @@ class Screen:
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
         for column in layout:
             # Further down, cells speak for themselves; a tall head would only push them away.
-            table.add_column("\n".join(column[:2]), overflow="fold")
+            table.add_column("\n".join(column[:3]), overflow="fold")
         for row in rows:
             table.add_row(*(self._stacked(row, column) for column in layout))
         return table

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rotator.outlook import Outlook
-    from rotator.standing import Standing
+    from rotator.standing import Past, Standing
 
 #: What is explained below the table.
 _EXPLAINED = {State.FAILED, State.PERSON, State.WARNING}
@@ -93,9 +93,15 @@ def _explained(row: Standing) -> Iterator[str]:
             yield f"{target} holds no key yet; the next rotation puts one there"
     if row.drift and row.drift.text != coming.text:
         yield row.drift.text
+    if row.last and row.last.outcome == "failed":
+        yield f"the last rotation failed{_tries(row.last)}: {row.last.error}"
     for old in row.old_keys:
         if old.failures:
             yield f"{old.redacted_key} could not be revoked, {old.failures} times so far"
+
+
+def _tries(last: Past) -> str:
+    return f", {last.tries} times in a row" if last.tries > 1 else ""
 
 
 def _summary(rows: list[Standing]) -> str:

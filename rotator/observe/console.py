@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import shutil
 import textwrap
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from rotator.words import TIE, length, printable
+from rotator.words import TIE, printable, span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, MutableMapping
@@ -135,12 +134,12 @@ def _completed(line: Line) -> str:
     old = line.get("old_redacted_key") or "?"
     danger = line.get("danger_seconds")
     text = f"{line.get('strategy') or 'rotation'} {old} → {_key(line)}"
-    return f"{text}  ({_span(danger)}{TIE}danger)" if danger is not None else text
+    return f"{text}  ({span(danger)}{TIE}danger)" if danger is not None else text
 
 
 def _delivered(line: Line) -> str:
     danger = line.get("danger_seconds")
-    took = f"{_span(danger)}{TIE}danger" if danger is not None else None
+    took = f"{span(danger)}{TIE}danger" if danger is not None else None
     return _joined(f"{_key(line)} in {line.get('target', '?')}", took)
 
 
@@ -150,7 +149,7 @@ def _not_delivered(line: Line) -> str:
 
 def _grace(line: Line) -> str | None:
     left = line.get("grace_seconds_left")
-    return None if left is None else f"{_span(left)} of grace left"
+    return None if left is None else f"{span(left)} of grace left"
 
 
 def _minted(line: Line) -> str:
@@ -165,7 +164,7 @@ def _planned(line: Line) -> str:
 def _started(line: Line) -> str:
     grace = line.get("grace_seconds")
     what = f"{line.get('strategy') or 'rotation'} of {_key(line)}"
-    return _joined(what, line.get("reason"), f"grace {_span(grace)}" if grace else None)
+    return _joined(what, line.get("reason"), f"grace {span(grace)}" if grace else None)
 
 
 def _verified(line: Line) -> str:
@@ -178,13 +177,6 @@ def _retired(line: Line) -> str:
 
 def _library(line: Line) -> str:
     return f"{line.get('logger')}: {line.get('message')}"
-
-
-def _span(seconds: float) -> str:
-    if abs(seconds) >= 60:  # noqa: PLR2004 - a minute
-        text = length(timedelta(seconds=abs(seconds)))
-        return text if seconds > 0 else f"-{text}"
-    return f"{seconds:.1f} s" if abs(seconds) >= 1 else f"{seconds * 1000:.1f}{TIE}ms"
 
 
 _SAID: dict[str, Callable[[Line], str]] = {

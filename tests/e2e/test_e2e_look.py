@@ -1,6 +1,7 @@
 """``plan``, ``status`` and what they print: for a person, for a pipe, for a program."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -144,3 +145,54 @@ def test_a_plan_warns_of_the_key_that_rotator_works_with(stage):
     stage.add_policy("management", key, max_age="1ms")
 
     assert "this is the key that rotator itself works with" in look(stage, "plan").out
+
+
+# --- history ---
+
+
+def test_history_tells_of_each_rotation_the_latest_first(stage):
+    add(stage, "due", left=5, min_interval="1ms")
+    stage.run("--once")
+    stage.run("--rotate", "due")
+
+    run = look(stage, "history", "due", "--json")
+    latest, first = json.loads(run.out)["history"]
+
+    assert (0, "") == (run.code, run.err)
+    assert ["rotation_was_demanded", "key_near_expiry"] == [latest["reason"], first["reason"]]
+    assert latest["old_redacted_key"] == first["redacted_key"]
+    assert 0 < latest["danger_seconds"] <= latest["duration_seconds"] < 60
+    assert "due: 2 completed" == look(stage, "history", "due").out.splitlines()[-1]
+
+
+def test_history_tells_of_what_arize_refused_once_however_often(stage):
+    add(stage, "greedy", left=5, lifetime="400d")
+    stage.arize.options = replace(stage.arize.options, max_lifetime=90 * DAY)
+    for _ in range(2):
+        assert 1 == stage.run("--once").code
+
+    (failed,) = json.loads(look(stage, "history", "greedy", "--json").out)["history"]
+    row = rows_of(look(stage, "status", "--json"))["greedy"]
+
+    assert ("failed", 2, "") == (failed["outcome"], failed["tries"], failed["redacted_key"])
+    assert failed["error"].startswith("Arize answered 4")
+    assert ("warning", failed) == (row["state"], row["last"])
+
+
+def test_a_policy_without_history_says_so(stage):
+    add(stage, "well")
+
+    assert "well has not been rotated yet\n" == look(stage, "history", "well").out
+
+
+def test_a_store_that_does_not_answer_is_a_line_and_a_remedy(stage):
+    add(stage, "well")
+    stage.ask_vault("POST", "data/rotator/well", {"data": {"version": 99}})
+
+    run = look(stage, "history", "well")
+
+    assert (1, "", "  remedy: upgrade this rotator") == (
+        run.code,
+        run.out,
+        run.err.splitlines()[-1],
+    )

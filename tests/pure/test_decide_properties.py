@@ -10,6 +10,7 @@ from pure_snapshots import keys_of, resting, snapshots
 
 from rotator import notices, transitions
 from rotator.decide import CHECKS, decide
+from rotator.errors import Rejected
 from rotator.journal import Journal, decode, encode
 from rotator.keys import Minted
 from rotator.model import (
@@ -191,8 +192,9 @@ def written(s, data):
         yield transitions.begun(s, step.reason, step.plan, "r9")
     if s.journal.rotation is not None:
         yield transitions.abandoned(s, s.journal.rotation, key("new"))
-        yield transitions.refused(s, key("new"))
-        yield transitions.refused(s, None)
+        yield transitions.declined(s, Rejected("no"))
+        yield transitions.refused(s, key("new"), Rejected("no"))
+        yield transitions.refused(s, None, Rejected("no"))
     if isinstance(step, Promote):
         yield transitions.completed(s, step.key, step.secret, 0.5)
     if isinstance(step, Notify):

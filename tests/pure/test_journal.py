@@ -57,6 +57,8 @@ records = st.builds(
     reason=texts,
     strategy=st.sampled_from(["refresh", "reissue"]),
     outcome=st.sampled_from(["completed", "repaired", "failed"]),
+    error=texts,
+    tries=st.integers(1, 9),
     started_at=moments,
     finished_at=moments,
     old_key_id=texts,
@@ -130,6 +132,13 @@ def test_a_field_that_a_newer_rotator_might_add_does_not_hinder_reading():
     )
 
 
+def test_a_record_of_version_1_is_read():
+    record = encode(Journal(history=(_record("r"),)))["history"][0]
+    former = {name: value for name, value in record.items() if name not in {"error", "tries"}}
+
+    assert (_record("r"),) == decode({"version": 1, "history": [former]}, place="p").history
+
+
 # --- whatever is found ---
 
 
@@ -166,7 +175,7 @@ def test_any_document_is_a_journal_or_unreadable(document):
 
 @given(
     document=st.fixed_dictionaries(
-        {"version": st.integers(0, 2) | json_values},
+        {"version": st.integers(0, 3) | json_values},
         optional={name: json_values for name in Journal.model_fields if name != "version"},
     )
 )
@@ -239,10 +248,11 @@ def test_an_error_shows_nothing_of_what_was_found(document):
 
 
 def test_a_change_is_stamped_and_leaves_the_rest():
-    before = Journal(selector="id k")
+    before = Journal(version=1, selector="id k")
     after = before.changed(NOW, lease=None)
 
     assert ("id k", NOW) == (after.selector, after.changed_at)
+    assert VERSION == after.version, "whatever it was read as"
     assert None is before.changed_at
 
 

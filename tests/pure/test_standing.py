@@ -161,6 +161,8 @@ def test_the_last_rotation_is_told_with_its_length():
         expires_at=NOW,
         old_valid_until=None,
         danger_seconds=0.5,
+        error="",
+        tries=1,
     ) == past(entry)
     assert past(entry) == standing(snapshot(key(), journal=journal(history=(entry,)))).last
 

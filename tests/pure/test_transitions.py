@@ -28,6 +28,7 @@ from pure_builders import (
 )
 
 from rotator import transitions
+from rotator.errors import Rejected
 from rotator.journal import Journal, Lease, Mint, Record, Retiring, Rotation
 from rotator.model import Choice, Limits, Plan, Reason, Selector
 
@@ -174,7 +175,9 @@ def test_where_nothing_is_in_flight_nothing_is_taken_back():
     assert FULL.changed(NOW, lease=None) == transitions.unminted(snapshot(journal=FULL))
 
 
-# --- keys that were not wanted ---
+# --- mints that the provider refused for good ---
+
+NO = Rejected("no", remedy="ask for less")
 
 
 def failed(**changes):
@@ -190,8 +193,62 @@ def failed(**changes):
         key_id="id-new",
         redacted="ak-new...new",
         expires_at=NOW + 90 * DAY,
+        error="no",
     )
     return default.model_copy(update=changes)
+
+
+def declined(*before, **changes):
+    journal = in_flight().model_copy(update={"history": before})
+    s = snapshot(journal=journal, **changes)
+    return transitions.declined(s, NO).history
+
+
+def refusal(**changes):
+    """The record of a rotation that nothing was minted for."""
+    return failed(**{"key_id": "", "redacted": "", "expires_at": None} | changes)
+
+
+def test_a_rotation_that_is_refused_has_failed_and_nothing_was_minted():
+    journal = FULL.model_copy(update={"rotation": rotation()})
+
+    assert FULL.changed(NOW, lease=None, history=(refusal(), record())) == transitions.declined(
+        snapshot(journal=journal), NO
+    )
+
+
+def test_where_an_earlier_mint_goes_on_the_rotation_has_not_failed():
+    s = snapshot(journal=in_flight(mint(), mint()))
+
+    assert transitions.unminted(s) == transitions.declined(s, NO)
+
+
+def test_the_same_refusal_again_is_one_failure_with_more_tries():
+    before = refusal(rotation="r0", started_at=NOW - DAY, finished_at=NOW - HOUR, tries=2)
+
+    assert (refusal(started_at=NOW - DAY, tries=3), record()) == declined(before, record())
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        record(),
+        failed(),
+        refusal(reason="key_reached_max_age"),
+        refusal(old_key_id="id-two"),
+    ],
+)
+def test_another_failure_is_one_of_its_own(before):
+    assert (refusal(), before) == declined(before)
+
+
+def test_a_refusal_is_no_rotation_that_the_next_one_keeps_its_distance_from():
+    history = (refusal(), record(finished_at=NOW - DAY))
+
+    assert NOW - DAY == Journal(history=history).last_completed_at
+
+
+# --- keys that were not wanted ---
 
 
 def test_a_key_that_was_not_wanted_leaves_at_once():
@@ -200,7 +257,7 @@ def test_a_key_that_was_not_wanted_leaves_at_once():
 
     assert FULL.changed(
         NOW, lease=None, retiring=(leaving, retiring()), history=(failed(), record())
-    ) == transitions.refused(snapshot(journal=journal), new())
+    ) == transitions.refused(snapshot(journal=journal), new(), NO)
 
 
 def test_of_a_key_that_was_not_told_only_the_failure_is_kept():
@@ -208,7 +265,7 @@ def test_of_a_key_that_was_not_told_only_the_failure_is_kept():
     same = failed(key_id="id-old", redacted="ak-old...old", expires_at=NOW + 80 * DAY)
 
     assert FULL.changed(NOW, lease=None, history=(same, record())) == transitions.refused(
-        snapshot(journal=journal), None
+        snapshot(journal=journal), None, NO
     )
 
 
@@ -244,12 +301,12 @@ def test_a_key_that_already_leaves_keeps_its_time():
     known = retiring("new", at=NOW + DAY, failures=1)
     journal = in_flight().model_copy(update={"retiring": (known,)})
 
-    assert (known,) == transitions.refused(snapshot(journal=journal), new()).retiring
+    assert (known,) == transitions.refused(snapshot(journal=journal), new(), NO).retiring
 
 
 def test_the_lineage_goes_on_when_a_rotation_fails():
     journal = FULL.model_copy(update={"rotation": rotation()})
-    after = transitions.refused(snapshot(journal=journal), new())
+    after = transitions.refused(snapshot(journal=journal), new(), NO)
 
     assert (current("new"), "id id-old") == (after.current, after.selector)
 

@@ -29,6 +29,7 @@ from pure_builders import (
 )
 
 from rotator import transitions
+from rotator.errors import Rejected
 from rotator.journal import Current, Journal, Record, Retiring
 from rotator.keys import KeyType, Minted
 from rotator.model import Plan
@@ -178,7 +179,7 @@ def test_a_doubt_lasts_two_days():
 
     both = (rotation(mint(), mint()), later)
     assert both == transitions.completed(s, new(), secret("new"), None).doubted
-    assert both == transitions.refused(s, new()).doubted
+    assert both == transitions.refused(s, new(), Rejected("no")).doubted
 
 
 # --- what the answer to a mint shows ---
