@@ -26,6 +26,7 @@ from pure_builders import (
 
 from rotator import notices, transitions
 from rotator.decide import decide
+from rotator.errors import Rejected
 from rotator.journal import Journal
 from rotator.model import Locked, Notify, Reason, Refuse, Retire, Wait
 from rotator.notices import News
@@ -108,7 +109,9 @@ def test_a_rotation_that_was_asked_for_comes_first():
 
 
 def test_a_key_that_is_to_leave_comes_first():
-    entry = transitions.refused(snapshot(journal=in_flight()), key("ret")).retiring[0]
+    entry = transitions.refused(snapshot(journal=in_flight()), key("ret"), Rejected("no")).retiring[
+        0
+    ]
     journal = Journal(notices=(notice(),), retiring=(entry,))
 
     assert isinstance(decide(waiting(journal=journal, keys=(key(), key("ret")))), Retire)
@@ -179,7 +182,7 @@ def test_the_record_of_a_rotation_notes_all_its_hooks():
 def test_of_a_rotation_that_failed_nobody_hears():
     s = snapshot(key(), policy=HOOKED, journal=in_flight())
 
-    assert () == transitions.refused(s, new()).notices
+    assert () == transitions.refused(s, new(), Rejected("no")).notices
     assert () == transitions.unminted(s).notices
 
 
