@@ -43,6 +43,52 @@ format: $(VENV)/dev
 clean:
 	rm -rf $(VENV) .sdk dist .coverage*
 
+.PHONY: lock locked image-test sbom audit package
+
+# Every version with its hashes, for each platform: after a change of pyproject.toml, or to update.
+lock: $(VENV)/supply
+	$(LOCK) pyproject.toml $(EXTRAS:%=--extra %) --output-file requirements/image.txt
+	$(LOCK) requirements/build.in --output-file requirements/build.txt
+	$(LOCK) pyproject.toml --all-extras $(GROUPS:%=--group %) --output-file requirements/dev.txt
+
+LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
+# What of the extras the image carries.
+EXTRAS := spool
+GROUPS := test lint contract deploy supply
+
+# Development with exactly these versions, as CI has it, rather than with the newest.
+locked: | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/build.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(VENV)/run $(VENV)/dev $(VENV)/supply
+
+# The image, built twice and run; as root, with debootstrap, buildah, podman and runc.
+image-test: $(VENV)/dev
+	$(BIN)/pytest -p no:cacheprovider tests/image/try_image.py
+
+# What the image carries, as CycloneDX; always the same for the same lock.
+sbom: $(VENV)/supply
+	@mkdir -p dist
+	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.cdx.json requirements/image.txt
+
+# Asks for known weaknesses of what is locked, and fails when there are any.
+audit: $(VENV)/supply
+	$(BIN)/pip-audit --strict --require-hashes --disable-pip $(LOCKS:%=--requirement requirements/%.txt)
+
+LOCKS := image build dev
+
+# What an index is given, and what it will say of it.
+package: $(VENV)/supply
+	rm -rf dist
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	$(BIN)/uv build --quiet --sdist
+	$(BIN)/twine check --strict dist/*
+
+$(VENV)/supply: pyproject.toml $(VENV)/run
+	$(BIN)/python -m pip install --quiet --group supply
+	@touch $@
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
@@ -52,7 +98,7 @@ $(VENV)/run: pyproject.toml | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/dev: pyproject.toml $(VENV)/run
-	$(BIN)/python -m pip install --quiet --group test --group lint --group contract
+	$(BIN)/python -m pip install --quiet --group test --group lint --group contract --group deploy
 	@touch $@
 
 # Without its dependencies (pandas, pyarrow, ...): the REST half, which is all that is judged, needs four small ones.

@@ -1,12 +1,30 @@
-# What rotator needs in Vault: its journal, and the secrets it delivers to. KV version 2 at `secret`.
-#   vault policy write rotator deploy/vault/rotator.hcl
+# What rotator needs in Vault, and no more; a test loads exactly this and takes each line away in turn.
+# KV version 2 at `secret`, journals below `rotator`: `vault.mount` and `vault.journal` name others.
 
-# The journal: a document for each policy, written with check-and-set. `vault.journal` names it.
-path "secret/data/rotator/*" {
+# A journal for each policy, and the two halves of the spool's key. One level, nothing below it.
+path "secret/data/rotator/+" {
   capabilities = ["create", "read", "update"]
 }
 
-# Each `deliver.path`. Name them one by one, or a prefix that only such secrets have.
+# Each `deliver.path`: one by one, or by a prefix below which only such secrets lie. On KV version 1
+# the path has no `data/`.
 path "secret/data/apps/ci/arize" {
   capabilities = ["create", "read", "update"]
+}
+
+# The management key, where `arize.api_key.vault` says that it is in Vault and no policy delivers it.
+# path "secret/data/apps/rotator/arize" {
+#   capabilities = ["read"]
+# }
+
+# Its own token: how long it lasts, to prolong it, and whether it may write, before a key is minted.
+# They are in Vault's `default` policy as well, which the roles beside this leave out.
+path "auth/token/lookup-self" {
+  capabilities = ["read"]
+}
+path "auth/token/renew-self" {
+  capabilities = ["update"]
+}
+path "sys/capabilities-self" {
+  capabilities = ["update"]
 }

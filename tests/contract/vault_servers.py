@@ -121,9 +121,10 @@ def started(name):
             yield Server(server.address, server.token, server.unseal_key)
 
 
-def service_account_token(account):
-    """What a kubelet puts into a pod, signed by nobody."""
+def service_account_token(account, **more):
+    """What a kubelet puts into a pod, signed by nobody; ``more`` are claims as well."""
     claims = {
+        **more,
         "iss": "kubernetes/serviceaccount",
         "sub": f"system:serviceaccount:default:{account}",
         "kubernetes.io/serviceaccount/namespace": "default",
@@ -166,4 +167,9 @@ async def _review(request):
         "uid": claims["kubernetes.io/serviceaccount/service-account.uid"],
         "groups": ["system:serviceaccounts"],
     }
-    return JSONResponse({**body, "status": {"authenticated": True, "user": user}}, 201)
+    # Only the audiences that were asked for and that the token has; older servers ask for none.
+    audiences = [
+        name for name in body["spec"].get("audiences", []) if name in claims.get("aud", [])
+    ]
+    status = {"authenticated": True, "user": user, "audiences": audiences}
+    return JSONResponse({**body, "status": status}, 201)
