@@ -42,6 +42,13 @@ class KeyIssuer(Protocol):
         """
         ...
 
+    async def admit(self) -> bool:
+        """Wait until a key may be minted, which then waits no more; whether that took any time.
+
+        For before the intent is written: from there on a lease runs out.
+        """
+        ...
+
     async def create(self, order: Order) -> Minted:
         """Create a key.
 

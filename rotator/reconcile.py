@@ -102,17 +102,22 @@ class Reconciler:
             RotatorError: What stopped it. Whatever was begun is visible to the next look.
         """
         s = seen or await self.gather(policy, demanded=demanded)
-        rotated = False
+        rotated, admitted, before = False, False, s.journal.current
         for _ in range(_STEPS):
-            step = decide(s)
+            # Whoever recorded a rotation meanwhile did what was asked for.
+            demanded = demanded and s.journal.current == before
+            step = decide(replace(s, demanded=demanded))
             if isinstance(step, Wait) and step.soon and step.until is not None:
                 await self._world.clock.sleep(step.until - s.now)
                 s = await self.gather(policy, demanded=demanded)
             elif isinstance(step, Wait | Locked | Refuse | Notify):
                 return Looked(step, s, rotated)
+            elif isinstance(step, Mint) and not admitted and await self._world.issuer.admit():
+                # That took time, and what was seen is old by now.
+                admitted, s = True, await self.gather(policy, demanded=demanded)
             else:
+                admitted = admitted and not isinstance(step, Mint)
                 rotated = rotated or isinstance(step, Promote)
-                demanded = demanded and not isinstance(step, Promote)
                 self.promoted[policy.name] += isinstance(step, Promote)
                 seen = await self._act(s, step)
                 s = seen or await self.gather(policy, demanded=demanded)

@@ -11,6 +11,7 @@ from random import SystemRandom
 from typing import TYPE_CHECKING, cast
 
 from rotator.adapters.arize import ArizeIssuer, ArizeOptions
+from rotator.adapters.arize_rate import Rate
 from rotator.adapters.clock import SystemClock
 from rotator.errors import Unauthenticated
 from rotator.listings import Listings
@@ -168,7 +169,7 @@ def _auth(
 def _arize(
     settings: Settings, store: SecretStore, read: Read, hide: Callable[[Secret], None]
 ) -> ArizeOptions:
-    arize = settings.arize
+    arize, limit = settings.arize, settings.arize.rate_limit
 
     async def credential() -> Secret:
         source = arize.api_key
@@ -192,4 +193,5 @@ def _arize(
         ca_cert=arize.ca_cert,
         proxy=arize.proxy,
         concurrency=settings.run.concurrency,
+        rate=Rate(limit.per_second, limit.burst) if limit else None,
     )

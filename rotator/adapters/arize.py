@@ -81,7 +81,7 @@ class ArizeIssuer(ArizeCalls):
     ) -> None:
         self._wire = _Wire(options, clock, called, transport)
         credential = Credential(options.credential, emit)
-        super().__init__(self._wire.exchange, credential, clock, emit, options.timeout)
+        super().__init__(self._wire.exchange, credential, clock, emit, options)
 
     async def close(self) -> None:
         """Let go of connections."""

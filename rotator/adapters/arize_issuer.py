@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from rotator.adapters.arize_errors import MALFORMED, Answer, Call, refusal
 from rotator.adapters.arize_listing import Pages
+from rotator.adapters.arize_rate import Turns, hurry
 from rotator.adapters.arize_wire import (
     read_minted,
     read_page,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rotator.adapters.arize_credential import Credential
+    from rotator.adapters.arize_options import ArizeOptions
     from rotator.adapters.arize_wire import Page
     from rotator.errors import RotatorError
     from rotator.keys import Listing, Minted, Order, Scope
@@ -41,6 +43,7 @@ T = TypeVar("T")
 
 _KEYS = "/v2/api-keys"
 _PAGE_SIZE = 100
+_MINT_AND_PROOF = 2
 #: The two ways to remove a key: today's, and the oldest era's.
 _REVOKE, _DELETE = ("PUT", "/revoke"), ("DELETE", "")
 _ABSENT, _NO_SUCH_METHOD, _UNAUTHORISED = 404, 405, 401
@@ -58,13 +61,14 @@ class ArizeCalls:
         credential: Credential,
         clock: Clock,
         emit: Emit,
-        timeout: timedelta,
+        options: ArizeOptions,
     ) -> None:
         self._exchange = exchange
         self._credential = credential
         self._clock = clock
         self._emit = emit
-        self._timeout = timeout
+        self._timeout = options.timeout
+        self._turns = Turns(options.rate)
         #: Whether the service spells enums in upper case; None until it has told.
         self._upper: bool | None = None
         self._removals = (_REVOKE, _DELETE)
@@ -83,8 +87,13 @@ class ArizeCalls:
             self._emit(Event.LIBRARY, logger="arize", message=message)
         return pages.listing(taken_at)
 
+    async def admit(self) -> bool:
+        """Wait until a mint and the proof of its key may be asked for; whether that took time."""
+        return await self._turns.wait(_MINT_AND_PROOF)
+
     async def create(self, order: Order) -> Minted:
         """Create a key; a service key only with bindings, which the server would else choose."""
+        hurry()
         doing = f"creating key {order.name!r}"
         unbound = order.bindings is None or order.bindings == Bindings(())
         if order.type is KeyType.UNKNOWN or (order.type is KeyType.SERVICE and unbound):
@@ -102,6 +111,7 @@ class ArizeCalls:
         self, key_id: str, *, expires_at: datetime | None, grace: timedelta
     ) -> Minted:
         """Replace the secret of a key; the old one goes on for ``grace`` (whole seconds)."""
+        hurry()
         body: dict[str, object] = {"grace_period_seconds": int(grace.total_seconds())}
         if expires_at is not None:
             body["expires_at"] = write_time(expires_at)
@@ -116,6 +126,7 @@ class ArizeCalls:
         taken for gone. A key that the credential may not read is answered with 404 as well: only
         the next listing can tell that one from a key that is gone.
         """
+        await self._turns.wait()
         deadline, statuses = self._deadline(), set[int | None]()
         for method, suffix in self._removals:
             call = Call(f"revoking key {key_id}", method, _path(key_id) + suffix)
@@ -163,6 +174,7 @@ class ArizeCalls:
             told = {name: value for name, value in query.items() if value is not None}
             return Call(_listing(scope), "GET", _KEYS, query=told)
 
+        await self._turns.wait()
         # The defaults need no enum: user keys without a space, service keys with one.
         typed = scope.type is (KeyType.USER if scope.space_id else KeyType.SERVICE)
         deadline = self._deadline()

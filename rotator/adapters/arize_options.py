@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    from rotator.adapters.arize_rate import Rate
     from rotator.secrets import Secret
 
 
@@ -26,6 +27,7 @@ class ArizeOptions:
         ca_cert: A PEM file of the authorities to trust instead of the public ones.
         proxy: The address of an HTTP proxy, which may hold a password.
         concurrency: Connections, and requests at a time.
+        rate: Requests in the course of time; None for as many as there are.
         user_agent: What we call ourselves.
     """
 
@@ -35,4 +37,5 @@ class ArizeOptions:
     ca_cert: Path | None = None
     proxy: str | None = field(default=None, repr=False)
     concurrency: int = 32
+    rate: Rate | None = None
     user_agent: str = "arize-key-rotator"

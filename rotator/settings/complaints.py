@@ -25,6 +25,8 @@ _TYPES = {
     "int_parsing": "must be a whole number",
     "int_parsing_size": "must be a whole number",
     "finite_number": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
     "bool_type": "must be true or false",
     "bool_parsing": "must be true or false",
     "dict_type": "must be a mapping",
@@ -41,6 +43,7 @@ _TYPES = {
 
 _BOUNDS = {
     "literal_error": ("expected", "must be"),
+    "greater_than": ("gt", "must be more than"),
     "less_than_equal": ("le", "must be at most"),
     "greater_than_equal": ("ge", "must be at least"),
 }
@@ -88,7 +91,8 @@ def _words(error: Any, root: type[BaseModel]) -> str:
         return str(context["error"])
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
-        return f"{words} {context[name]}"
+        bound = context[name]
+        return f"{words} {bound:g}" if isinstance(bound, float) else f"{words} {bound}"
     return _TYPES.get(kind, "is not what belongs here; see config/rotator.yaml")
 
 

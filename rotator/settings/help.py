@@ -29,6 +29,11 @@ HELP: dict[str, dict[str, str]] = {
         "timeout": "Of one request, from its start to the last byte of the answer.",
         "ca_cert": "PEM file of authorities to trust instead of the public ones.",
         "proxy": "Address of a proxy. Those of the environment are not used.",
+        "rate_limit": "Make no more requests than this, over all policies of this process.",
+    },
+    "RateLimit": {
+        "per_second": "Requests a second, in the long run.",
+        "burst": "Requests at once, after a pause.",
     },
     "SecretSource": {
         "env": "Name of a variable. Read at the start.",

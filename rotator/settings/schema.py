@@ -99,6 +99,13 @@ class SecretSource(Section):
         return given
 
 
+class RateLimit(Section):
+    """How many requests there may be."""
+
+    per_second: float = Field(gt=0, le=1000)
+    burst: int = Field(default=10, ge=1, le=1000)
+
+
 class Arize(Section):
     """The provider."""
 
@@ -108,6 +115,7 @@ class Arize(Section):
     timeout: Duration = timedelta(seconds=10)
     ca_cert: Path | None = None
     proxy: str | None = Field(default=None, repr=False)
+    rate_limit: RateLimit | None = None
 
     @property
     def url(self) -> str:

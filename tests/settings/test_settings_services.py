@@ -217,3 +217,31 @@ def test_no_store_at_all_is_warned_of():
             " one of them"
         ),
     ) == loaded(text).warnings
+
+
+# --- the rate of requests ---
+
+
+def limited(text):
+    return changed(("  api_key:", f"  rate_limit: {text}\n  api_key:"))
+
+
+def test_a_rate_has_a_burst_also_where_none_is_given():
+    limit = loaded(limited("{per_second: 0.5}")).arize.rate_limit
+
+    assert (0.5, 10) == (limit.per_second, limit.burst)
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "words"),
+    [
+        ("{per_second: 0}", "per_second", "must be more than 0"),
+        ("{per_second: many}", "per_second", "must be a number"),
+        ("{per_second: [1]}", "per_second", "must be a number"),
+        ("{per_second: 2000}", "per_second", "must be at most 1000"),
+        ("{per_second: 1, burst: 0}", "burst", "must be at least 1"),
+        ("{burst: 1}", "per_second", "is missing; add it"),
+    ],
+)
+def test_a_rate_that_is_none_is_refused(text, path, words):
+    assert [f"rotator.yaml:2: arize.rate_limit.{path}: {words}"] == problems(limited(text))

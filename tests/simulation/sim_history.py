@@ -7,7 +7,7 @@ from random import Random
 
 import sim_loop
 from sim_network import FAULTS, Fault
-from sim_services import EPOCH
+from sim_services import EPOCH, Every
 from sim_world import Universe
 
 from rotator.keys import LegacyBindings
@@ -41,7 +41,7 @@ def play(seed, *, traced=False, limit=None):
     outcome = Outcome(seed)
     try:
         sim_loop.run(history.run())
-    except (AssertionError, sim_loop.Stalled) as error:
+    except Exception as error:  # noqa: BLE001 - whatever it was, the seed must be told
         outcome.violation = f"{type(error).__name__}: {error}"
     history.tell(outcome)
     return outcome
@@ -92,8 +92,11 @@ class History:
             trace=self.trace,
             disks=draw.choice((0, 1, 2)),
         )
+        world.network.queue = lambda: draw.uniform(1, 60) if draw.random() < 0.1 else 0
         for at in range(draw.choice((1, 1, 2))):
             self._add_policy(f"p{at}", options)
+        if draw.random() < 0.2:
+            self._add_paced("paced")
         if draw.random() < 0.1:
             world.add_management()
         if draw.random() < 0.1:
@@ -101,6 +104,8 @@ class History:
         world.settled()
         self._cast()
         await self._until(self._calm_at)
+        for subject in world.subjects:
+            world.change(subject, suspend=False)
         for process in world.processes:
             if process.actor.dead and not process.task.done():
                 process.task.cancel()
@@ -196,6 +201,7 @@ class History:
             strategy=self._strategy(bounded, options),
             bindings=self._bindings(born, service),
             hooks=draw.choice(((), ("web",), ("web", "reload"))),
+            suspend=draw.random() < 0.1,
         )
         world.add(policy, born, delivered=draw.random() < 0.9)
         if draw.random() < 0.2 and policy.selector.id:
@@ -221,6 +227,36 @@ class History:
     def _bindings(self, born, service):
         legacy = isinstance(born.bindings, LegacyBindings)
         return born.bindings if service and (legacy or self._random.random() < 0.5) else None
+
+    def _add_paced(self, name):
+        """A policy whose key would die within hours, and that waits for its windows."""
+        draw, world = self._random, self.universe
+        due_at = EPOCH + timedelta(seconds=DUE + draw.uniform(-30, 600))
+        margin = HOUR * draw.uniform(3, 7)
+        key_id, _ = world.arize.seed_user_key(
+            name, created_at=due_at - 30 * DAY, expires_at=due_at + margin
+        )
+        born = world.arize.find(key_id)
+        policy = Policy(
+            name=name,
+            selector=Selector(id=born.id) if draw.random() < 0.6 else Selector(name=name),
+            targets=(Target(f"apps/{name}", "api_key"),),
+            grace=GRACE,
+            before_expiry=margin,
+            strategy=draw.choice((Choice.AUTO, Choice.REISSUE)),
+            windows=tuple(self._window() for _ in range(draw.choice((0, 1, 1, 2)))),
+            jitter=draw.choice((timedelta(0), 10 * MINUTE, 4 * HOUR)),
+            suspend=draw.random() < 0.1,
+        )
+        world.add(policy, born, delivered=True)
+
+    def _window(self):
+        """Open for at least as long as it takes until somebody comes by."""
+        draw = self._random
+        length = MINUTE * draw.uniform(6, 60)
+        return Every(
+            length + HOUR * draw.uniform(0.1, 4), length, EPOCH + HOUR * draw.uniform(0, 4)
+        )
 
     def _add_hopeless(self):
         """A policy that can only fail, in nobody's way."""

@@ -124,6 +124,8 @@ class Network:
         self.trace = trace
         self.counts = {}
         self.requests = 0
+        #: How long a mint waits for its turn, in seconds.
+        self.queue = lambda: 0
 
     async def request(self, actor, kind, label, work):
         """Let the service do ``work`` (a plain call), at once or never, and bring its answer.

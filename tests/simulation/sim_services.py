@@ -12,6 +12,7 @@ from rotator.errors import Ambiguous, NotFound, NotPermitted, Rejected, Unauthen
 from rotator.events import declared
 from rotator.journal import Journal
 from rotator.keys import Bindings, Key, KeyStatus, KeyType, Listing, Minted
+from rotator.pacing import Opening
 from rotator.ports import Conflict
 from rotator.sandbox.arize_listing import page
 from rotator.sandbox.arize_model import NewKey, Query, Refused
@@ -69,6 +70,12 @@ class SimIssuer:
             return Listing(tuple(keys), now())
 
         return await self._ask("list", "list", work)
+
+    async def admit(self):
+        seconds = self._network.queue()
+        if seconds:
+            await self._actor.sleep(seconds)
+        return bool(seconds)
 
     async def create(self, order):
         def work(fault):
@@ -152,6 +159,20 @@ def as_minted(stored, era):
         last_used_at=stored.last_used_at,
         bindings=stored.bindings if isinstance(stored.bindings, Bindings) and era == "C" else None,
     )
+
+
+@dataclass(frozen=True)
+class Every:
+    """A window that opens every ``period``, also at ``first``, for ``length``."""
+
+    period: timedelta
+    length: timedelta
+    first: datetime = EPOCH
+
+    def opening(self, moment):
+        count = (moment - self.length - self.first) // self.period + 1
+        opens = self.first + count * self.period
+        return Opening(opens, opens + self.length)
 
 
 @dataclass

@@ -1,8 +1,8 @@
 """An account, a store, policies and processes; and what must be true of them all the time."""
 
 import asyncio
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from random import Random
 
 from sim_network import Actor, Network
@@ -22,6 +22,7 @@ from sim_spool import Disk, SimSpool
 
 from rotator.daemon import Daemon
 from rotator.events import Event
+from rotator.journal import Journal
 from rotator.listings import Listings
 from rotator.model import Limits, Policy, Selector, Target
 from rotator.ports import World
@@ -30,12 +31,16 @@ from rotator.runner import Runner
 from rotator.sandbox.arize_state import ArizeState
 from rotator.secrets import Secret
 
-LIMITS = Limits()
+LIMITS, DAY = Limits(), timedelta(days=1)
 #: Minutes after the last trouble at which somebody comes by. The fourth is after every grace period
 #: and lease, the sixth after every ``min_interval`` that a rotation out of luck waits for, the last
 #: when a key that nobody has used is given up for a stray.
 RESTING = (1, 11, 31, 70, 75, 140, 145, 1500)
+#: And every so many minutes, for the better part of a day, where somebody waits for a window.
+PASSING = range(5, 480, 5)
 SKEW = timedelta(seconds=1)
+#: No later than this after the last moment that a window may be waited for, somebody comes by.
+LATEST = timedelta(minutes=10)
 
 
 class Violation(AssertionError):
@@ -51,6 +56,8 @@ class Subject:
     born: object
     broken_since: float | None = None
     demands: int = 0
+    #: Since when every process that begins knows that nothing is to be begun.
+    suspended_at: datetime | None = None
 
 
 @dataclass
@@ -92,6 +99,7 @@ class Universe:
         self.bystanders = []
         self.excused = excused
         self.breaches = 0
+        self.violations = []
         #: By redacted key: when it was minted, and the expiry it was given then.
         self.births = {}
         #: Ids of the news that hooks have heard.
@@ -103,7 +111,7 @@ class Universe:
     # --- what there is to look after ---
 
     def add(self, policy, born, *, delivered):
-        self.subjects.append(Subject(policy, born))
+        self.subjects.append(Subject(policy, born, suspended_at=EPOCH if policy.suspend else None))
         if delivered:
             for target in policy.targets:
                 self.shelf.put(target.path, sibling="theirs", **{target.field: born.raw})
@@ -124,15 +132,29 @@ class Universe:
     async def rest(self):
         """Passes of new processes, until all grace periods and pauses are over."""
         begun = asyncio.get_running_loop().time()
-        for minutes in RESTING:
-            await asyncio.sleep(begun + 60 * minutes - asyncio.get_running_loop().time())
-            await self.once(self.policies).ended(900)
-            self.check()
+        for minutes in sorted({*RESTING, *PASSING}):
+            if minutes in RESTING or any(map(self._is_waiting, self.policies)):
+                await asyncio.sleep(begun + 60 * minutes - asyncio.get_running_loop().time())
+                await self.once(self.policies).ended(900)
+                self.check()
+
+    def _is_waiting(self, policy):
+        """Whether it may still wait for a window, or for its share of the jitter."""
+        _, journal = self.shelf.journals.get(policy.name, (0, Journal()))
+        current = journal.current
+        lives = current and (current.expires_at is None or current.expires_at > now() + 2 * DAY)
+        return bool(policy.windows or policy.jitter) and not lives
 
     def settled(self):
         """What there is from here on is minted, not given."""
         self.check()
         self._unsettled = False
+
+    def change(self, subject, **rules):
+        """Somebody writes other rules into the configuration, for the processes that begin now."""
+        subject.policy = replace(subject.policy, **rules)
+        if "suspend" in rules:
+            subject.suspended_at = now() if rules["suspend"] else None
 
     @property
     def policies(self):
@@ -217,23 +239,54 @@ class Universe:
             elif subject.broken_since is None:
                 subject.broken_since = at
                 self.breaches += 1
-                if not self.excused(subject):
-                    raise Violation(f"S1: what the store holds for {subject.policy.name} is dead")
+                if not (self.excused(subject) or self._is_cut(subject)):
+                    self._violated(f"S1: what the store holds for {subject.policy.name} is dead")
+
+    def _is_cut(self, subject):
+        """Whether the provider ends a grace with a second refresh, and nothing else was left."""
+        _, journal = self.shelf.journals.get(subject.policy.name, (0, Journal()))
+        rotations = filter(None, (journal.rotation, *journal.doubted))
+        tries = [mint.strategy for rotation in rotations for mint in rotation.mints]
+        return self.arize.options.second_refresh_cuts_window and tries.count("refresh") > 1
+
+    def _violated(self, words):
+        """Remembered, because the program takes what is raised here for a fault of its own."""
+        self.violations.append(words)
+        raise Violation(words)
 
     def _recorded(self, name, journal):
         """S3, at every record: a trigger there was, and no other rotation for it."""
         subject = next(s for s in self.subjects if s.policy.name == name)
         done = [record for record in journal.history if record.outcome != "failed"]
         if len({(one.old_key_id, one.old_redacted) for one in done}) < len(done):
-            raise Violation(f"S3: a key of {name} was rotated twice")
+            self._violated(f"S3: a key of {name} was rotated twice")
         demanded = sum(record.reason == "rotation_was_demanded" for record in done)
         if demanded > subject.demands:
-            raise Violation(f"S3: {name} was rotated by hand more often than asked")
+            self._violated(f"S3: {name} was rotated by hand more often than asked")
         record = journal.history[0]
         if record.reason in _DRIFT:
             return
         if record.reason != "rotation_was_demanded" and not self._was_due(subject, record):
-            raise Violation(f"S3: {name} was rotated for {record.reason}, and was not due")
+            self._violated(f"S3: {name} was rotated for {record.reason}, and was not due")
+        if record.reason != "rotation_was_demanded":
+            self._assert_in_its_time(subject, record)
+
+    def _assert_in_its_time(self, subject, record):
+        """S2: a rotation waits for its window, and not too long."""
+        policy, started = subject.policy, record.started_at
+        if subject.suspended_at is not None and started > subject.suspended_at + 2 * SKEW:
+            self._violated(f"{policy.name} was rotated while it was suspended")
+        _, expires_at = self.births[record.old_redacted]
+        if expires_at is None:
+            return
+        deadline = expires_at - policy.grace
+        late = started > max(deadline, expires_at - policy.before_expiry) + LATEST
+        if late and not self.excused(subject):
+            self._violated(f"S2: {policy.name} was rotated only at {started}")
+        openings = [each.opening(started - SKEW) for each in policy.windows]
+        is_open = any(opens <= started + SKEW for opens, _ in openings)
+        if not is_open and any(closes + SKEW <= deadline for _, closes in openings):
+            self._violated(f"S2: {policy.name} was rotated outside of its windows")
 
     def _heard(self, news):
         """A hook was told: of a rotation that is recorded, or of nothing that ever was."""
@@ -262,6 +315,8 @@ class Universe:
 
     def assert_at_rest(self):
         """Everything has converged, no key is left behind, and nothing was ever shown."""
+        if self.violations:
+            raise Violation(self.violations[0])
         for subject in self.subjects:
             if subject.born is not None:
                 self._assert_rested(subject)

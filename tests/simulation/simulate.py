@@ -28,6 +28,8 @@ REASONS = (
     "spooled_key_is_spent",
     "spooled_key_is_refused",
     "another_holds_the_lease",
+    "window_is_closed",
+    "policy_is_suspended",
     "retirement_is_due",
     "stray_key_appeared",
     "too_many_mints",
