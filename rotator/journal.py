@@ -10,13 +10,15 @@ rather than drop what it does not know (:class:`rotator.errors.Unreadable`).
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Literal
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
+    Field,
     NonNegativeInt,
     PositiveInt,
     ValidationError,
@@ -31,6 +33,18 @@ HISTORY = 20
 #: Finished rotations kept because a mint of theirs may still come true.
 DOUBTS = 5
 
+#: Years that a moment may lie in: what is computed from it stays within the calendar.
+_FIRST_YEAR, _LAST_YEAR = 2000, 9000
+
+
+def _sane(moment: datetime) -> datetime:
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise ValueError("is no moment of our time")
+    return moment.astimezone(UTC)
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_sane)]
+Length = Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=100_000))]
 Strategy = Literal["refresh", "reissue"]
 Outcome = Literal["completed", "repaired", "failed"]
 
@@ -46,8 +60,8 @@ class Lease(_Document):
     """Who may mint for this policy, and until when. A lease that has run out binds nobody."""
 
     owner: str
-    taken_at: AwareDatetime
-    until: AwareDatetime
+    taken_at: Moment
+    until: Moment
 
 
 class Current(_Document):
@@ -57,24 +71,24 @@ class Current(_Document):
     name: str = ""
     redacted: str
     fingerprint: str
-    since: AwareDatetime
-    expires_at: AwareDatetime | None = None
+    since: Moment
+    expires_at: Moment | None = None
     #: What it was given at the mint; the next one gets as much. None: unbounded, or not known.
-    lifetime: timedelta | None = None
+    lifetime: Length | None = None
 
 
 class Mint(_Document):
     """One try to mint, written before the request, so that a later look can see if it happened."""
 
     owner: str
-    at: AwareDatetime
+    at: Moment
     strategy: Strategy
     #: The key the request names: refreshed, or copied by a reissue.
     source_id: str
-    expires_at: AwareDatetime | None = None
-    lifetime: timedelta | None = None
+    expires_at: Moment | None = None
+    lifetime: Length | None = None
     #: Of a refresh: how long the source was to go on.
-    grace: timedelta | None = None
+    grace: Length | None = None
 
 
 class Rotation(_Document):
@@ -82,7 +96,7 @@ class Rotation(_Document):
 
     id: str
     reason: str
-    started_at: AwareDatetime
+    started_at: Moment
     #: What the policy named when it began; it may name something else by the time this ends.
     selector: str
     #: The key as it was before: what consumers still use.
@@ -90,11 +104,11 @@ class Rotation(_Document):
     key_name: str
     redacted: str
     fingerprint: str | None = None
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
     #: Ids that existed before the first mint, under the same name: they are not ours to touch.
     siblings: tuple[str, ...] = ()
     #: When the old secret stops, if a refresh already went out; else None.
-    grace_deadline: AwareDatetime | None = None
+    grace_deadline: Moment | None = None
     mints: tuple[Mint, ...] = ()
 
     @property
@@ -108,7 +122,7 @@ class Retiring(_Document):
 
     key_id: str
     redacted: str
-    at: AwareDatetime
+    at: Moment
     rotation: str
     failures: NonNegativeInt = 0
 
@@ -121,9 +135,9 @@ class Notice(_Document):
 
     rotation: str
     hook: str
-    at: AwareDatetime
+    at: Moment
     #: A try that fails from here on is the last.
-    until: AwareDatetime
+    until: Moment
     failures: NonNegativeInt = 0
 
 
@@ -138,14 +152,14 @@ class Record(_Document):
     reason: str
     strategy: Strategy
     outcome: Outcome
-    started_at: AwareDatetime
-    finished_at: AwareDatetime
+    started_at: Moment
+    finished_at: Moment
     old_key_id: str
     old_redacted: str
     key_id: str
     redacted: str
-    expires_at: AwareDatetime | None = None
-    old_valid_until: AwareDatetime | None = None
+    expires_at: Moment | None = None
+    old_valid_until: Moment | None = None
     #: From the provider's answer to the store's acknowledgement, in seconds; None when it was not
     #: this process that delivered.
     danger_seconds: float | None = None
@@ -160,7 +174,7 @@ class Journal(_Document):
     version: int = VERSION
     #: The selector the lineage began with: another one in the configuration begins a new lineage.
     selector: str = ""
-    changed_at: AwareDatetime | None = None
+    changed_at: Moment | None = None
     lease: Lease | None = None
     current: Current | None = None
     rotation: Rotation | None = None

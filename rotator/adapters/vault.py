@@ -14,7 +14,7 @@ from rotator import journal as journals
 from rotator.adapters import documents
 from rotator.adapters.vault_auth import AppRoleAuth, Auth, KubernetesAuth, TokenAuth
 from rotator.adapters.vault_calls import Calls
-from rotator.adapters.vault_http import Connection
+from rotator.adapters.vault_http import Connection, part
 from rotator.adapters.vault_kv import V1, V2, Engines, Found
 from rotator.errors import NotPermitted, Rejected
 from rotator.journal import Journal
@@ -200,8 +200,8 @@ class VaultStore:
 
 def _complain(paths: Sequence[str], answer: Json) -> None:
     """Raise for every capability that is missing, all of them at once."""
-    facts = answer.get("data") or answer
-    missing = {path: _missing(facts.get(path) or ()) for path in paths}
+    facts = part(answer, "data") or answer
+    missing = {path: _missing(facts.get(path)) for path in paths}
     lacking = {path: names for path, names in missing.items() if names}
     if lacking:
         raise NotPermitted(
@@ -210,7 +210,8 @@ def _complain(paths: Sequence[str], answer: Json) -> None:
         )
 
 
-def _missing(granted: Sequence[str]) -> list[str]:
+def _missing(told: object) -> list[str]:
+    granted = told if isinstance(told, list) else []
     if "root" in granted:
         return []
     return [name for name in _NEEDED if name not in granted]

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from rotator.adapters.vault_errors import Refused
+from rotator.adapters.vault_http import part
 from rotator.errors import RotatorError, Unauthenticated
 from rotator.events import Event
 from rotator.secrets import Secret
@@ -78,7 +79,7 @@ class TokenAuth:
         """Learn the life of the token."""
         token = self.token()
         api.use(token)
-        facts = api.lookup_self().get("data") or {}
+        facts = part(api.lookup_self(), "data")
         # A TTL of 0 alone does not tell an endless token from one in its last second.
         ttl = _seconds(facts, "ttl") if facts.get("expire_time") else math.inf
         return Login.of(token.reveal(), self.method, ttl, renewable=_renewable(facts))
@@ -214,7 +215,7 @@ class Keeper:
             return None
         api.use(old.token)
         try:
-            facts = api.renew_self().get("auth") or {}
+            facts = part(api.renew_self(), "auth")
         except Refused as refused:
             if refused.passing:
                 raise
@@ -232,7 +233,7 @@ class Keeper:
 
 
 def _login(answer: Json, method: str) -> Login:
-    facts = answer.get("auth") or {}
+    facts = part(answer, "auth")
     token = facts.get("client_token")
     if not isinstance(token, str):
         raise Unauthenticated(f"Vault's answer to the {method} login holds no token")

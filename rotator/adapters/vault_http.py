@@ -25,6 +25,8 @@ from rotator.errors import Rejected, RotatorError, Unavailable
 from rotator.ports import unheard
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rotator.ports import Called
     from rotator.secrets import Secret
 
@@ -207,10 +209,12 @@ class _Transport(hvac.adapters.Adapter):  # type: ignore[misc]  # hvac has no ty
         body = options.get("json")
         response = self._sent(method, self.urljoin(self.base_uri, url), sent, options, place)
         answer = _parsed(response)
-        fine = response.status_code in _OK or _is_deleted_version(response, answer)
+        fine = response.status_code in _OK or _is_deleted_version(response, answer or {})
         if fine or not raise_exception:
-            return answer
-        texts = (answer.get("errors") or answer.get("warnings") or ()) if answer else _FOREIGN
+            if answer is None and raise_exception:
+                raise Unavailable(f"{place}: {_FOREIGN[0]}")
+            return answer or {}
+        texts = (_list(answer, "errors") or _list(answer, "warnings")) if answer else _FOREIGN
         raise Refused(
             response.status_code,
             scrubbed(texts, (*leaves(body), str(self.token))),
@@ -276,16 +280,38 @@ def _root(error: BaseException | None) -> str:
     return words
 
 
-def _parsed(response: requests.Response) -> Json:
-    """The JSON object of an answer; nothing for anything else, such as a proxy's page."""
-    try:
-        return _object(json.loads(response.content))
-    except ValueError:
+def _parsed(response: requests.Response) -> Json | None:
+    """The JSON object of an answer, empty where it has no body; None for a proxy's page."""
+    if not response.content:
         return {}
+    try:
+        answer = json.loads(response.content)
+    except (ValueError, RecursionError):
+        return None
+    return answer if isinstance(answer, dict) else None
+
+
+def part(answer: Json, name: str) -> Json:
+    """The object ``name`` of an answer; empty where nothing is said.
+
+    Raises:
+        Unavailable: Something else stands in its place.
+    """
+    value = answer.get(name)
+    if value is None:
+        return {}
+    if isinstance(value, dict):
+        return value
+    raise Unavailable(f"`{name}` of Vault's answer is no object; is something between us?")
 
 
 def _object(value: object) -> Json:
     return value if isinstance(value, dict) else {}
+
+
+def _list(answer: Json, name: str) -> Sequence[object]:
+    value = answer.get(name)
+    return value if isinstance(value, list) else ()
 
 
 def _is_deleted_version(response: requests.Response, answer: Json) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from rotator.adapters.vault_errors import Refused
+from rotator.adapters.vault_http import part
 from rotator.errors import NotFound, Rejected
 
 if TYPE_CHECKING:
@@ -50,10 +51,10 @@ class V2:
     def read(self, api: Api, mount: str, path: str) -> Found:
         """The current version. A deleted or destroyed one is empty and keeps its number."""
         try:
-            answer = api.read_v2(mount, path).get("data") or {}
+            answer = part(api.read_v2(mount, path), "data")
         except Refused as refused:
             return _nothing(refused)
-        return Found(answer.get("data") or {}, _version(answer.get("metadata"), mount, path))
+        return Found(part(answer, "data"), _version(part(answer, "metadata"), mount, path))
 
     def write(self, api: Api, mount: str, path: str, new: Json, old: Found) -> int | None:
         """One request."""
@@ -63,7 +64,7 @@ class V2:
             if refused.mismatched:
                 return None
             raise
-        return _version(answer.get("data"), mount, path)
+        return _version(part(answer, "data"), mount, path)
 
 
 class V1:
@@ -76,7 +77,7 @@ class V1:
     def read(self, api: Api, mount: str, path: str) -> Found:
         """The secret; its version is 1, for being there."""
         try:
-            return Found(api.read_v1(mount, path).get("data") or {}, 1)
+            return Found(part(api.read_v1(mount, path), "data"), 1)
         except Refused as refused:
             return _nothing(refused)
 
@@ -108,7 +109,7 @@ class Engines:
         if known:
             return known
         try:
-            facts = api.mount(mount).get("data") or {}
+            facts = part(api.mount(mount), "data")
         except Refused as refused:
             if refused.denied:
                 return V2()
@@ -122,7 +123,7 @@ class Engines:
                 f"the mount {mount} is of type {facts.get('type')}, not kv",
                 remedy="name the mount of a KV engine",
             )
-        options = facts.get("options") or {}
+        options = part(facts, "options")
         return V2() if options.get("version") == "2" else V1()
 
 
@@ -133,9 +134,9 @@ def _nothing(refused: Refused) -> Found:
     raise refused
 
 
-def _version(facts: object, mount: str, path: str) -> int:
-    version = facts.get("version") if isinstance(facts, dict) else None
-    if isinstance(version, int):
+def _version(facts: Json, mount: str, path: str) -> int:
+    version = facts.get("version")
+    if isinstance(version, int) and not isinstance(version, bool):
         return version
     raise NotFound(
         f"{mount}/{path}: the answer has no version, so this is not KV version 2",

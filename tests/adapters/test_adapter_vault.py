@@ -303,7 +303,7 @@ class TestOutages:
     async def test_a_proxys_page_is_not_a_written_secret(self, store, held, vault):
         vault.fails("page", on="POST", status=200)
 
-        assert isinstance(await failure(store.write(held, KEY, {})), NotFound)
+        assert isinstance(await failure(store.write(held, KEY, {})), Unavailable)
 
 
 class TestTokens:
@@ -338,13 +338,14 @@ class TestTokens:
 
         assert isinstance(await failure(opened().read(TARGET)), Unavailable)
 
-    async def test_a_login_without_a_token_is_refused(self, opened, vault):
+    async def test_a_page_in_place_of_a_login_is_no_answer_of_vault(self, opened, vault):
         vault.fails("page", on="login", status=200)
         store = opened(AppRoleAuth("role", lambda: Secret("secret-id")))
 
         error = await failure(store.read(TARGET))
 
-        assert "Vault's answer to the approle login holds no token" == error.message
+        words = "this is not an answer of Vault; is something between us?"
+        assert f"POST auth/approle/login: {words}" == error.message
 
     async def test_denials_do_not_lead_to_a_login_each(self, store, held, vault):
         for _ in range(4):

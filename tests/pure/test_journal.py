@@ -25,7 +25,11 @@ NOW = datetime(2026, 11, 23, 8, 31, 2, 345678, tzinfo=UTC)
 CANARY = "ak-CANARYabcdefghijklmnopqrstuvwxyz0123456789"
 
 texts = st.text(max_size=20)
-moments = st.datetimes(timezones=st.just(UTC))
+moments = st.datetimes(
+    datetime(2000, 1, 1),  # noqa: DTZ001 - Hypothesis adds the zone
+    datetime(9000, 12, 31),  # noqa: DTZ001
+    timezones=st.just(UTC),
+)
 lengths = st.timedeltas(timedelta(0), timedelta(days=4000))
 mints = st.builds(
     Mint,
@@ -166,6 +170,36 @@ def test_a_count_of_failures_is_not_negative():
 
     with pytest.raises(Unreadable):
         decode({"version": 1, "retiring": [entry]}, place="p")
+
+
+@pytest.mark.parametrize("moment", ["1999-12-31T23:59:59Z", "9001-01-01T00:00:00Z"])
+def test_a_moment_from_which_nothing_can_be_computed_is_damage(moment):
+    with pytest.raises(Unreadable) as caught:
+        decode({"version": 1, "changed_at": moment}, place="p")
+
+    assert (
+        "p is damaged at `changed_at`: Value error, is no moment of our time"
+        == caught.value.message
+    )
+
+
+@pytest.mark.parametrize("length", ["-PT1S", "P100001D"])
+def test_a_length_that_no_key_has_is_damage(length):
+    at = "2026-01-01T00:00:00Z"
+    mint = {"at": at, "owner": "o", "source_id": "k", "strategy": "refresh", "grace": length}
+    rotation = {"id": "r", "reason": "x", "started_at": at, "selector": "s"}
+    rotation |= {"key_id": "k", "key_name": "n", "redacted": "", "mints": [mint]}
+
+    with pytest.raises(Unreadable) as caught:
+        decode({"version": 1, "rotation": rotation}, place="p")
+
+    assert caught.value.message.startswith("p is damaged at `rotation.mints.0.grace`: ")
+
+
+def test_moments_are_read_in_utc():
+    journal = decode({"version": 1, "changed_at": "2026-11-23T10:31:02+02:00"}, place="p")
+
+    assert "2026-11-23 08:31:02+00:00" == str(journal.changed_at)
 
 
 @given(document=st.dictionaries(st.text(), json_values, max_size=4))
