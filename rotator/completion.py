@@ -54,7 +54,7 @@ class Finisher:
             if not accepted:
                 raise Rejected(
                     f"the store holds {step.key.redacted}, which the provider does not accept",
-                    remedy="see docs/troubleshooting.md",
+                    remedy="see docs/runbook.md",
                 )
         world.emit(
             Event.KEY_VERIFIED,

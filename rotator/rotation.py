@@ -192,7 +192,7 @@ class Rotator:
             fault = "the provider does not accept the key it has just issued"
         if fault is None:
             return bool(accepted)
-        error = Rejected(fault, remedy="the old key stays in place; see docs/troubleshooting.md")
+        error = Rejected(fault, remedy="the old key stays in place; see docs/runbook.md")
         fields = facts.of_rotation(s) | facts.of_error(error)
         self._world.emit(Event.KEY_REFUSED, **fields)
         await self._write_off(s, transitions.refused(s, minted.key, error))
