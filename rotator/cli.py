@@ -75,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_status(commands)
     _add_history(commands)
     _add_check(commands)
+    _add_config(_command(commands, "health", "ask the daemon on this machine whether it lives"))
     _command(commands, "schema", "print the JSON Schema of the configuration, for editors")
     _add_sandbox(commands)
     demo = _command(commands, "demo", "rotate three keys on this machine, in half a minute")
@@ -103,6 +104,12 @@ def _add_run(commands: _Commands) -> None:
         "--patience",
         metavar="DURATION",
         help="with --once or --rotate: how long to wait for a service that is down (60s)",
+    )
+    run.add_argument(
+        "--metrics-file",
+        type=Path,
+        metavar="FILE",
+        help="with --once or --rotate: metrics for node_exporter (FILE.prom)",
     )
 
 

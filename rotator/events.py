@@ -58,6 +58,7 @@ class Event(StrEnum):
     MANAGEMENT_KEY_CHANGED = "management_key.changed"
     VAULT_LOGIN = "vault.login"
     VAULT_RENEWED = "vault.renewed"
+    METRICS_NOT_WRITTEN = "metrics.not_written"
     LIBRARY = "library.log"
     CRASHED = "process.crashed"
     LINES_DROPPED = "log.dropped"
@@ -308,6 +309,9 @@ CATALOGUE: dict[Event, Meaning] = {
     ),
     Event.VAULT_RENEWED: Meaning(
         "debug", "The Vault token was prolonged.", ("method", "ttl_seconds", "renewable")
+    ),
+    Event.METRICS_NOT_WRITTEN: Meaning(
+        "error", "The file of `--metrics-file` could not be written.", _ERROR
     ),
     Event.LIBRARY: Meaning(
         "debug",

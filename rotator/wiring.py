@@ -21,7 +21,7 @@ from rotator.reconcile import Reconciler
 from rotator.settings import read_secret, schema
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
     from rotator.adapters.vault import (
         AppRoleAuth,
@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from rotator.ports import Called, Emit, SecretStore, Spool
     from rotator.secrets import Secret
     from rotator.settings import Settings
+    from rotator.settings.sections import SecretSource
 
-    Read = Callable[[schema.SecretSource], Secret]
+    Read = Callable[[SecretSource], Secret]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class Watch:
 
     called: Called = unheard
     seen: Callable[[Snapshot, Step], None] = unheard
+    #: Told the names of the policies when they change.
+    keep: Callable[[Iterable[str]], None] = unheard
 
 
 NOBODY = Watch()
@@ -77,7 +80,7 @@ async def connected(
         watch: Who looks on.
     """
 
-    def read(source: schema.SecretSource) -> Secret:
+    def read(source: SecretSource) -> Secret:
         secret = read_secret(source, environ)
         hide(secret)
         return secret

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from rotator.commands.common import chosen, duration, settings_of, stop_signal
+from rotator.commands.monitoring import file_to_write, recorded, served
 from rotator.errors import ConfigError
 from rotator.events import Event
 from rotator.observe import observing
@@ -16,6 +17,7 @@ from rotator.wiring import connected
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from pathlib import Path
 
     from rotator.model import Policy
     from rotator.observe.logs import Observer
@@ -35,6 +37,9 @@ def command(arguments: Namespace) -> int:
     passing = arguments.once or bool(arguments.rotate)
     if patience is not None and not passing:
         raise ConfigError(["--patience goes with --once or --rotate; the daemon never gives up"])
+    if arguments.metrics_file is not None and not passing:
+        raise ConfigError(["--metrics-file goes with --once or --rotate; the daemon has `http`"])
+    metrics_file = file_to_write(arguments.metrics_file)
     form = arguments.log_format or settings.log.format
     level = arguments.log_level or settings.log.level
     with observing(format=form, level=level) as emit:
@@ -42,7 +47,7 @@ def command(arguments: Namespace) -> int:
             emit(Event.CONFIG_WARNING, problem=problem)
         if not passing:
             return asyncio.run(_daemon(settings, policies, emit))
-        wanted = _Pass(policies, bool(arguments.rotate), patience or _PATIENCE)
+        wanted = _Pass(policies, bool(arguments.rotate), patience or _PATIENCE, metrics_file)
         return asyncio.run(_pass(settings, wanted, emit))
 
 
@@ -51,6 +56,7 @@ class _Pass:
     policies: list[Policy]
     demanded: bool
     patience: timedelta
+    metrics_file: Path | None
 
 
 async def _daemon(settings: Settings, policies: list[Policy], emit: Observer) -> int:
@@ -59,7 +65,10 @@ async def _daemon(settings: Settings, policies: list[Policy], emit: Observer) ->
     from rotator.adapters.agenda import SchedulerAgenda  # noqa: PLC0415
     from rotator.daemon import Daemon  # noqa: PLC0415
 
-    async with connected(settings, emit, hide=emit.hide) as services:
+    async with (
+        served(settings, policies, emit) as watch,
+        connected(settings, emit, hide=emit.hide, watch=watch) as services,
+    ):
         daemon = Daemon(
             services.world,
             services.reconciler,
@@ -74,7 +83,10 @@ async def _daemon(settings: Settings, policies: list[Policy], emit: Observer) ->
 
 async def _pass(settings: Settings, wanted: _Pass, emit: Observer) -> int:
     emit.attach(asyncio.get_running_loop())
-    async with connected(settings, emit, hide=emit.hide) as services:
+    async with (
+        recorded(settings, wanted.policies, emit, wanted.metrics_file) as watch,
+        connected(settings, emit, hide=emit.hide, watch=watch) as services,
+    ):
         stop = stop_signal()
         runner = Runner(services.world, services.reconciler, concurrency=settings.run.concurrency)
         work = asyncio.create_task(

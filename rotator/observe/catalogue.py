@@ -45,6 +45,7 @@ _GROUPS = {
     "notify": "A hook",
     "management_key": "The management key",
     "vault": "Vault",
+    "metrics": "Metrics",
     "library": "Libraries",
     "process": "Faults",
     "log": "The log itself",

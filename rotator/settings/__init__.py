@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from rotator.model import Limits, Policy
     from rotator.settings.documents import Document
+    from rotator.settings.http import Http
     from rotator.settings.parts import Parts
 
 __all__ = ["Settings", "load", "parse_duration", "read_secret"]
@@ -74,6 +75,11 @@ class Settings:
         return self.root.run
 
     @property
+    def http(self) -> Http | None:
+        """The health, metrics and status page, if there is one."""
+        return self.root.http
+
+    @property
     def log(self) -> schema.Log:
         """What is said, and how."""
         return self.root.log
@@ -112,6 +118,17 @@ def load(paths: Sequence[Path], environ: Mapping[str, str]) -> Settings:
     )
 
 
+def http_of(paths: Sequence[Path], environ: Mapping[str, str]) -> Http | None:
+    """As the ``http`` of :func:`load`, whatever is wrong with the rest: for ``rotator health``.
+
+    A container may name it in a variable alone, and a configuration that was changed for the worse
+    is no reason to restart a daemon that goes on with the old one.
+    """
+    document = read(list(paths) or [_default()])
+    environment.apply(document, environ)
+    return sound(document.data).http
+
+
 def _default() -> Path:
     # Unlike Path.exists, os.access also answers for a directory that is closed to us.
     return next((path for path in _DEFAULTS if os.access(path, os.F_OK)), _DEFAULTS[0])
@@ -127,6 +144,9 @@ def _warnings(parts: Parts, document: Document) -> Iterator[str]:
     if parts.vault is not None and parts.vault.skip_verify:
         words = "Vault's certificate is not checked: anybody on the way can take the keys"
         yield line(document, ("vault", "skip_verify"), f"{words}; set ca_cert instead")
+    if parts.http is not None and parts.http.token is None and not parts.http.is_local:
+        words = "others can reach this, and get no more than a word without a token"
+        yield line(document, ("http", "listen"), f"{words}; set http.token")
     for at, policy in parts.policies.items():
         rotate = policy.rotate
         if rotate.before_expiry and rotate.before_expiry < rotate.grace_period:

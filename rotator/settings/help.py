@@ -18,6 +18,7 @@ HELP: dict[str, dict[str, str]] = {
         "spool": "Minted keys on this machine's disk, sealed, until Vault has them. Wants the extra"
         " `spool`.",
         "run": "How the work is done. These fit most; each is a bound that protects a key.",
+        "http": "The health, metrics and status page. Off unless given.",
         "log": "Events go to stdout. --log-level and --log-format go over this.",
         "policies": "The keys to look after. Over several files, they add up.",
     },
@@ -93,6 +94,11 @@ HELP: dict[str, dict[str, str]] = {
     "Log": {
         "level": "The least important events that are shown.",
         "format": "auto: console on a terminal, else json.",
+    },
+    "Http": {
+        "listen": "Address and port. Beyond loopback, set `token` as well.",
+        "token": "What whoever asks for more than a word must send: as a bearer, or as the password"
+        f" in a browser. At least 16 characters. {_READ}",
     },
     "Policy": {
         "name": "Of the journal, in events and on the command line.",

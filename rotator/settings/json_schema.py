@@ -33,6 +33,7 @@ _ADDRESS = {"type": "string", "pattern": "^https?://"}
 _FIELDS: dict[str, dict[str, Json]] = {
     "Arize": {"base_url": _ADDRESS, "region": {"enum": list(REGIONS)}},
     "Vault": {"address": _ADDRESS, "mount": _KV_PATH, "journal": _KV_PATH},
+    "Http": {"listen": {"type": "string", "pattern": r":[0-9]{1,5}$"}},
     "VaultPlace": {"path": _KV_PATH, "mount": _KV_PATH},
     "Delivery": {"path": _KV_PATH, "mount": _KV_PATH},
     "SecretSource": {"env": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}},

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from rotator.settings import schema
+from rotator.settings.http import Http
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from rotator.settings.documents import Where
+    from rotator.settings.sections import SecretSource
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -29,14 +31,17 @@ class Parts:
     files: schema.Files | None
     spool: schema.Spool | None
     run: schema.Run | None
+    http: Http | None
     policies: Mapping[int, schema.Policy]
     #: Keys live in Vault, whether its section is well-formed or not.
     in_vault: bool
 
-    def sources(self) -> Iterator[tuple[Where, schema.SecretSource]]:
+    def sources(self) -> Iterator[tuple[Where, SecretSource]]:
         """Where secrets are read from."""
         if self.arize is not None:
             yield ("arize", "api_key"), self.arize.api_key
+        if self.http is not None and self.http.token is not None:
+            yield ("http", "token"), self.http.token
         match self.vault.auth if self.vault else None:
             case schema.Token(token=token):
                 yield ("vault", "auth", "token"), token
@@ -50,7 +55,14 @@ def whole(root: schema.Root) -> Parts:
     """All of a configuration."""
     policies = dict(enumerate(root.policies))
     return Parts(
-        root.arize, root.vault, root.files, root.spool, root.run, policies, root.vault is not None
+        arize=root.arize,
+        vault=root.vault,
+        files=root.files,
+        spool=root.spool,
+        run=root.run,
+        http=root.http,
+        policies=policies,
+        in_vault=root.vault is not None,
     )
 
 
@@ -68,6 +80,7 @@ def sound(data: Mapping[str, Any]) -> Parts:
         _sound(schema.Files, data.get("files")),
         _sound(schema.Spool, data.get("spool")),
         _sound(schema.Run, data.get("run", {})),
+        _sound(Http, data.get("http")),
         policies,
         data.get("vault") is not None,
     )

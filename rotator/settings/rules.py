@@ -12,12 +12,13 @@ from urllib.parse import urlsplit
 from rotator import words
 from rotator.settings import pacing
 from rotator.settings.schema import FACTS, REGIONS
-from rotator.settings.sources import fault_of, fault_of_file
+from rotator.settings.sources import fault_of, fault_of_file, read_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from rotator.secrets import Secret
     from rotator.settings.documents import Where
     from rotator.settings.parts import Parts
     from rotator.settings.schema import Arize, Delivery, Policy, Run, Vault
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 Complaint = tuple["Where", str]
 #: Bound of Arize on ``grace_period_seconds``.
 _MOST_GRACE = timedelta(hours=24)
+#: Characters of ``http.token``.
+_LEAST_TOKEN = 16
 
 
 def every(parts: Parts, environ: Mapping[str, str]) -> Iterator[Complaint]:
@@ -53,8 +56,18 @@ def _of_secrets(parts: Parts, environ: Mapping[str, str]) -> Iterator[Complaint]
     for where, source in parts.sources():
         if source.vault is not None and where[0] == "vault":
             yield where, "lies in Vault, behind this login; use {env: NAME} or {file: PATH}"
+        if source.vault is not None and where[0] == "http":
+            yield where, "is needed also when Vault is down; use {env: NAME} or {file: PATH}"
         if fault := fault_of(source, environ):
             yield where, fault
+        elif where[0] == "http" and source.vault is None:
+            yield from _of_token(where, read_secret(source, environ))
+
+
+def _of_token(where: Where, token: Secret) -> Iterator[Complaint]:
+    if len(token.reveal()) < _LEAST_TOKEN:
+        words = f"is shorter than {_LEAST_TOKEN} characters, and may be guessed"
+        yield where, f"{words}; make one with: openssl rand -hex 16"
 
 
 def _of_policy(policy: Policy, at: int, run: Run | None) -> Iterator[Complaint]:

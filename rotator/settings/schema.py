@@ -7,9 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from rotator.settings.durations import Duration
+from rotator.settings.http import Http
+from rotator.settings.sections import Filled, KvPath, SecretSource, Section, as_list
 from rotator.settings.windows import Cron, Zone
 
 #: Where the kubelet puts the pod's token.
@@ -22,37 +24,6 @@ Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "json", "console"]
 
 
-class Section(BaseModel):
-    """Frozen, strict about names, and quiet about its input, which may be a secret."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-def _kv_path(path: str) -> str:
-    """A path as Vault sees it. One that climbs, or has odd parts, is a mistake."""
-    parts = path.strip("/").split("/")
-    if any(part in {"", ".", ".."} for part in parts) or any(ord(c) < 33 for c in path):  # noqa: PLR2004 - space
-        raise ValueError("not a path in the store; write it like apps/ci/arize")
-    return "/".join(parts)
-
-
-def _filled(given: tuple[Any, ...]) -> tuple[Any, ...]:
-    # Field(min_length=1) also complains of a list whose one item is wrong.
-    if not given:
-        raise ValueError("must not be empty; write at least one")
-    return given
-
-
-def _as_list(given: object) -> object:
-    return [given] if isinstance(given, dict) else given
-
-
-def _variable(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-        raise ValueError("is not the name of a variable; write one like ARIZE_API_KEY")
-    return name
-
-
 def _policy_name(name: str) -> str:
     if not re.fullmatch(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?", name):
         raise ValueError(
@@ -62,41 +33,6 @@ def _policy_name(name: str) -> str:
     if re.match(r"ak-[a-z0-9]{16}", name):
         raise ValueError("looks like a raw key; name the policy after what the key is for")
     return name
-
-
-KvPath = Annotated[str, AfterValidator(_kv_path)]
-Filled = AfterValidator(_filled)
-
-
-class VaultPlace(Section):
-    """A field of a KV secret."""
-
-    path: KvPath
-    field: str = Field(min_length=1)
-    mount: KvPath | None = None
-
-
-class SecretSource(Section):
-    """Where a secret is read from, each time it is needed. Exactly one of its fields."""
-
-    env: Annotated[str, AfterValidator(_variable)] | None = None
-    file: Path | None = None
-    vault: VaultPlace | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _is_a_source(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            raise ValueError(  # noqa: TRY004 - pydantic wants this one
-                "a secret is not written here, but read from elsewhere: {env: NAME}, {file: PATH}"
-                " or {vault: {path: …, field: …}}"
-            )
-        known = [name for name in ("env", "file", "vault") if given.get(name) is not None]
-        if len(known) > 1:
-            raise ValueError(f"{' and '.join(known)} are two sources for one secret; keep one")
-        if not known and not set(given) - {"env", "file", "vault"}:
-            raise ValueError("names no source; write {env: NAME} or {file: PATH}")
-        return given
 
 
 class RateLimit(Section):
@@ -303,7 +239,7 @@ class Delivery(Section):
     field: str = Field(min_length=1)
     mount: KvPath | None = None
     refresh_every: Duration | None = None
-    metadata: dict[str, str] = {}
+    metadata: dict[str, str] = Field(default={})
 
 
 class Window(Section):
@@ -320,8 +256,8 @@ class Policy(Section):
     name: Annotated[str, AfterValidator(_policy_name)]
     key: KeyChoice
     rotate: Rotate
-    deliver: Annotated[tuple[Delivery, ...], BeforeValidator(_as_list), Filled]
-    windows: Annotated[tuple[Window, ...], BeforeValidator(_as_list), Filled] = ()
+    deliver: Annotated[tuple[Delivery, ...], BeforeValidator(as_list), Filled]
+    windows: Annotated[tuple[Window, ...], BeforeValidator(as_list), Filled] = ()
     suspend: bool = False
 
 
@@ -334,4 +270,5 @@ class Root(Section):
     spool: Spool | None = None
     run: Run = Run()
     log: Log = Log()
+    http: Http | None = None
     policies: Annotated[tuple[Policy, ...], Filled]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from rotator.settings.schema import SecretSource
+    from rotator.settings.sections import SecretSource
 
 _MOST = 64 * 1024
 _CAPITALS = re.compile(r"[A-Z][A-Z0-9_]{0,63}")

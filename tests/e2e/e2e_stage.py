@@ -214,6 +214,14 @@ class StandIn:
         self._state = live_vault()
         self.app = vault_app(self._state)
 
+    @property
+    def sealed(self):
+        return self._state.sealed
+
+    @sealed.setter
+    def sealed(self, sealed):
+        self._state.sealed = sealed
+
     def ask(self, method, path, body=None):
         request = Request(method, path, body or {}, {}, token=self.token)
         try:

@@ -16,7 +16,8 @@ from settings_stage import (
     wrote,
 )
 
-from rotator.settings.schema import SecretSource, Token
+from rotator.settings.schema import Token
+from rotator.settings.sections import SecretSource
 
 BARE = changed((SERVICES, "arize:\n  api_key: {env: ARIZE_API_KEY}\n"))
 

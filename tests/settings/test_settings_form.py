@@ -3,7 +3,7 @@
 import pytest
 from settings_stage import VALID, changed, loaded, problems
 
-KNOWN = "arize, files, log, policies, run, spool, vault"
+KNOWN = "arize, files, http, log, policies, run, spool, vault"
 HOW = "write a length of time like 90s, 1h30m, 7d or 2w"
 SOURCES = (
     "a secret is not written here, but read from elsewhere: {env: NAME}, {file: PATH} or {vault:"

@@ -2,7 +2,7 @@
 
 from settings_stage import changed, problems
 
-KNOWN = "arize, files, log, policies, run, spool, vault"
+KNOWN = "arize, files, http, log, policies, run, spool, vault"
 HOW = "write a length of time like 90s, 1h30m, 7d or 2w"
 
 
