@@ -45,13 +45,14 @@ clean:
 
 .PHONY: lock locked image-test sbom audit package
 
-# Every version with its hashes, for each platform: after a change of pyproject.toml, or to update.
+# Every version with its hashes, for each platform: after a change of pyproject.toml. What is locked
+# stays as it is unless UPGRADE=--upgrade.
 lock: $(VENV)/supply
 	$(LOCK) pyproject.toml $(EXTRAS:%=--extra %) --output-file requirements/image.txt
 	$(LOCK) requirements/build.in --output-file requirements/build.txt
 	$(LOCK) pyproject.toml --all-extras $(GROUPS:%=--group %) --output-file requirements/dev.txt
 
-LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
+LOCK    = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(UPGRADE)
 # What of the extras the image carries.
 EXTRAS := spool
 GROUPS := test lint contract deploy supply
@@ -67,10 +68,13 @@ locked: | $(VENV)/bin/python
 image-test: $(VENV)/dev
 	$(BIN)/pytest -p no:cacheprovider tests/image/try_image.py
 
-# What the image carries, as CycloneDX; always the same for the same lock.
+# What the image carries besides Python, as CycloneDX, with who needs what; the same for the same lock.
 sbom: $(VENV)/supply
-	@mkdir -p dist
-	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.cdx.json requirements/image.txt
+	rm -rf dist/sbom && $(PYTHON) -m venv --without-pip dist/sbom
+	$(BIN)/python -m pip --python dist/sbom/bin/python install --quiet --require-hashes --requirement requirements/image.txt
+	$(BIN)/python -m pip --python dist/sbom/bin/python install --quiet --no-deps .
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.cdx.json dist/sbom
+	rm -rf dist/sbom
 
 # Asks for known weaknesses of what is locked, and fails when there are any.
 audit: $(VENV)/supply
