@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 exit codes: 0 all well (also: nothing was due, or another process is at it)
-            1 a policy failed; 2 the configuration or the command line is wrong
+            1 a policy failed, or a hook could not be told
+            2 the configuration or the command line is wrong
 configuration: rotator.yaml, or --config; see config/rotator.yaml for all of it"""
 
 

@@ -16,12 +16,13 @@ from rotator.adapters.clock import SystemClock
 from rotator.errors import Unauthenticated
 from rotator.listings import Listings
 from rotator.model import Target
+from rotator.notify.making import hooks_of
 from rotator.ports import NoSpool, World, unheard
 from rotator.reconcile import Reconciler
 from rotator.settings import read_secret, schema
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 
     from rotator.adapters.vault import (
         AppRoleAuth,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from rotator.settings.sections import SecretSource
 
     Read = Callable[[SecretSource], Secret]
+    ReadAnywhere = Callable[[SecretSource], Awaitable[Secret]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +89,8 @@ async def connected(
 
     clock = SystemClock(emit)
     store = _store(settings, emit, watch.called, read)
-    issuer = ArizeIssuer(
-        _arize(settings, store, read, hide), clock=clock, emit=emit, called=watch.called
-    )
+    anywhere = _anywhere(store, read, hide)
+    issuer = ArizeIssuer(_arize(settings, anywhere), clock=clock, emit=emit, called=watch.called)
     world = World(
         issuer=issuer,
         store=store,
@@ -101,6 +102,7 @@ async def connected(
         jitter=SystemRandom().random,
         seen=watch.seen,
         spool=_spool(settings, store, emit),
+        hooks=hooks_of(settings.root.policies, anywhere, environ),
     )
     listings = Listings(issuer, clock)
     try:
@@ -169,13 +171,10 @@ def _auth(
             return KubernetesAuth(auth.role, lambda: read(jwt), auth.mount)
 
 
-def _arize(
-    settings: Settings, store: SecretStore, read: Read, hide: Callable[[Secret], None]
-) -> ArizeOptions:
-    arize, limit = settings.arize, settings.arize.rate_limit
+def _anywhere(store: SecretStore, read: Read, hide: Callable[[Secret], None]) -> ReadAnywhere:
+    """Reads secrets, also those that lie in the store."""
 
-    async def credential() -> Secret:
-        source = arize.api_key
+    async def read_anywhere(source: SecretSource) -> Secret:
         if source.vault is None:
             return read(source)
         place = source.vault
@@ -183,15 +182,20 @@ def _arize(
         value = (await store.read(target)).value
         if value is None:
             raise Unauthenticated(
-                f"the store holds no management key at {target}",
-                remedy="put one there, or point `arize.api_key` elsewhere",
+                f"the store holds no secret at {target}",
+                remedy="put it there, or point the configuration elsewhere",
             )
         hide(value)
         return value
 
+    return read_anywhere
+
+
+def _arize(settings: Settings, read: ReadAnywhere) -> ArizeOptions:
+    arize, limit = settings.arize, settings.arize.rate_limit
     return ArizeOptions(
         base_url=arize.url,
-        credential=credential,
+        credential=lambda: read(arize.api_key),
         timeout=arize.timeout,
         ca_cert=arize.ca_cert,
         proxy=arize.proxy,

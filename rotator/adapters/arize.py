@@ -1,4 +1,4 @@
-"""Arize, the provider of keys, over HTTP. The only importer of httpx.
+"""Arize, the provider of keys, over HTTP.
 
 Here is how one request is made: within its time, over a bounded number of connections, to no other
 address, and so that whatever arrived of a mint is kept. The modules beside this one know no HTTP
@@ -6,26 +6,25 @@ library: ``arize_issuer`` has the calls, ``arize_listing`` adds up pages, ``ariz
 ``arize_bindings`` know what bodies say, ``arize_errors`` what an answer means, and
 ``arize_credential`` which key to send.
 
-httpx is used below its client, at the transport: there is nothing then that follows a redirect,
-reads the environment or ``.netrc``, keeps cookies, or logs a URL.
+httpx is used below its client, at the transport, which ``network`` makes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import ssl
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import httpx
 
+from rotator.adapters.answers import http_date, scrub
 from rotator.adapters.arize_credential import Credential
-from rotator.adapters.arize_errors import Answer, http_date, scrub
+from rotator.adapters.arize_errors import Answer
 from rotator.adapters.arize_issuer import ArizeCalls
 from rotator.adapters.arize_options import ArizeOptions
-from rotator.errors import ConfigError
+from rotator.adapters.network import network
 from rotator.ports import unheard
 from rotator.secrets import Masked
 
@@ -39,9 +38,6 @@ __all__ = ["ArizeIssuer", "ArizeOptions"]
 
 #: A listing of 100 keys takes some 100 KiB, a mint one.
 _MOST, _MOST_OF_MINT = 8 * 2**20, 2**20
-#: Below what servers commonly allow an idle connection (5 s and more): one that is closed at the
-#: moment of a mint would make it ambiguous for nothing.
-_KEEPALIVE_SECONDS = 4.0
 #: What a request is for, in a word.
 _OPERATIONS = {"GET": "list", "POST": "mint", "PUT": "revoke", "DELETE": "revoke"}
 #: Raised before a byte of the request itself leaves, whatever was said to a proxy.
@@ -147,7 +143,13 @@ class _Wire:
         self._clock = clock
         self._called = called
         self._base = options.base_url.rstrip("/")
-        self._transport = transport or _network(options)
+        self._transport = transport or network(
+            "arize",
+            options.base_url,
+            ca_cert=options.ca_cert,
+            proxy=options.proxy,
+            connections=options.concurrency,
+        )
         #: Only httpcore tells when it begins to send; of others the worst is assumed.
         self._traced = transport is None
         #: As many as the connections, so that nobody ever waits inside httpcore's pool: a wait
@@ -219,32 +221,3 @@ class _Wire:
         date = None if "age" in response.headers else http_date(response.headers.get("date", ""))
         if date is not None:
             self._clock.observe(date, round_trip)
-
-
-def _network(options: ArizeOptions) -> httpx.AsyncHTTPTransport:
-    """The transport of httpx, with nothing taken from the environment."""
-    if not options.base_url.startswith(("http://", "https://")):
-        raise ConfigError(["arize.base_url: no address that begins with https://"])
-    try:
-        return httpx.AsyncHTTPTransport(
-            verify=_authorities(options),
-            trust_env=False,
-            proxy=options.proxy,
-            limits=httpx.Limits(
-                max_connections=options.concurrency, keepalive_expiry=_KEEPALIVE_SECONDS
-            ),
-        )
-    except OSError as error:
-        problem = f"arize.ca_cert: {options.ca_cert} cannot be used: {error}"
-    except (ValueError, httpx.InvalidURL):
-        problem = "arize.proxy: not the address of a proxy"
-    raise ConfigError([problem])
-
-
-def _authorities(options: ArizeOptions) -> ssl.SSLContext:
-    """Whom to trust: the given authorities, the public ones, or nobody where there is no TLS."""
-    if options.ca_cert:
-        return ssl.create_default_context(cafile=options.ca_cert)
-    if options.base_url.startswith("http:"):
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return httpx.create_ssl_context(trust_env=False)

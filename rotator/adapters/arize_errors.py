@@ -6,12 +6,10 @@ answer to a mint does not say, and is :class:`~rotator.errors.Ambiguous`, unless
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from rotator.adapters.answers import delay_of, scrub
 from rotator.adapters.arize_wire import read_problem
 from rotator.errors import (
     Ambiguous,
@@ -24,10 +22,11 @@ from rotator.errors import (
     Unauthenticated,
     Unavailable,
 )
-from rotator.secrets import MASK, Masked, Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from rotator.secrets import Masked, Secret
 
 #: Wrong spellings of an enum are answered with either.
 MALFORMED = frozenset({400, 422})
@@ -37,11 +36,6 @@ _GIVEN_UP = frozenset({408, 499})
 _LATER = frozenset({425, 429})
 #: Answers of something before the API, or of an API that did not look: they prove no credential.
 _NO_PROOF = _GIVEN_UP | _LATER | {407}
-_LONGEST_DETAIL = 300
-#: A longer ``Retry-After`` is not believed; the next look is never further away than a day.
-_LONGEST_DELAY = timedelta(days=1)
-_ANY_KEY = re.compile(r"ak-[A-Za-z0-9_-]{8,}")
-_DELAY_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]+)?", re.ASCII)
 
 _MOVED = "a key is never sent on to another address: put the final one into `arize.base_url`"
 _RENEW = (
@@ -115,41 +109,13 @@ def refusal(answer: Answer, call: Call) -> RotatorError | None:
     if answer.success:
         return _half(answer, call) if answer.broken else None
     said = f"Arize answered {answer.status} on {call.doing}{_detail(answer)}"
+    delay = delay_of(answer.retry_after, answer.date)
     if answer.status >= 500 or answer.status in _GIVEN_UP:  # noqa: PLR2004 - 5xx
-        return Ambiguous(said) if call.mint else Unavailable(said, delay=delay_of(answer))
+        return Ambiguous(said) if call.mint else Unavailable(said, delay=delay)
     if answer.status in _LATER:
-        return Temporary(said, delay=delay_of(answer))
+        return Temporary(said, delay=delay)
     kind, remedy = _REFUSALS.get(answer.status, (Rejected, ""))
     return kind(said, remedy=_MOVED if 300 <= answer.status < 400 else remedy)  # noqa: PLR2004 - 3xx
-
-
-def scrub(text: str, *secrets: Secret) -> str:
-    """One bounded line of printable characters that holds none of ``secrets``, and no key."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    for secret in secrets:
-        line = line.replace(secret.reveal(), MASK)
-    line = _ANY_KEY.sub(MASK, line)
-    return line if len(line) <= _LONGEST_DETAIL else line[: _LONGEST_DETAIL - 1] + "…"
-
-
-def delay_of(answer: Answer) -> timedelta | None:
-    """``Retry-After`` in seconds or as an HTTP date; None when absent or unreadable."""
-    text = answer.retry_after.strip()
-    if _DELAY_SECONDS.fullmatch(text):
-        return min(timedelta(seconds=float(text)), _LONGEST_DELAY)
-    then, now = http_date(text), http_date(answer.date)
-    if then is None or now is None:
-        return None
-    return min(max(then - now, timedelta()), _LONGEST_DELAY)
-
-
-def http_date(text: str) -> datetime | None:
-    """An HTTP date in UTC, None when it cannot be read."""
-    try:
-        moment = parsedate_to_datetime(text)
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
 
 
 def _silence(answer: Answer, call: Call) -> RotatorError:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from rotator.errors import ConfigError
-from rotator.settings import environment, pacing, rules, schema
+from rotator.settings import environment, hook_rules, pacing, rules, schema
 from rotator.settings.complaints import complaints, line
 from rotator.settings.documents import read
 from rotator.settings.durations import parse_duration
@@ -114,7 +114,7 @@ def load(paths: Sequence[Path], environ: Mapping[str, str]) -> Settings:
         root,
         tuple(policy_of(policy) for policy in root.policies),
         limits_of(root),
-        tuple(_warnings(parts, document)),
+        tuple(_warnings(parts, document, environ)),
     )
 
 
@@ -134,7 +134,7 @@ def _default() -> Path:
     return next((path for path in _DEFAULTS if os.access(path, os.F_OK)), _DEFAULTS[0])
 
 
-def _warnings(parts: Parts, document: Document) -> Iterator[str]:
+def _warnings(parts: Parts, document: Document, environ: Mapping[str, str]) -> Iterator[str]:
     for where, source in parts.sources():
         if exposure := exposure_of(source):
             yield line(document, where, exposure)
@@ -153,6 +153,8 @@ def _warnings(parts: Parts, document: Document) -> Iterator[str]:
             words = "is shorter than the grace period: old keys will expire before their grace ends"
             where = ("policies", at, "rotate", "before_expiry")
             yield line(document, where, f"{words}; lengthen it")
+        for spot, regret in hook_rules.doubts(policy, ("policies", at), environ):
+            yield line(document, spot, regret)
         if parts.run is not None and (doubt := pacing.doubt(policy, parts.run)):
             yield line(document, ("policies", at, "windows"), doubt)
 

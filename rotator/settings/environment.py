@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 PREFIX = "ROTATOR_"
 #: No settings: those of our tests, and what Kubernetes gives to pods beside a service `rotator`.
-_OTHERS = re.compile(r"ROTATOR_(TEST_.*|SERVICE_HOST|(SERVICE_)?PORT(_.*)?)")
+#: And the facts that a hook gets, which may be a rotator itself.
+_OTHERS = re.compile(
+    r"ROTATOR_(TEST_.*|SERVICE_HOST|(SERVICE_)?PORT(_.*)?"
+    r"|EVENT(_ID)?|POLICY|ROTATION_ID|REASON|STRATEGY|(OLD_)?(KEY_ID|REDACTED_KEY)|EXPIRES_AT"
+    r"|OLD_VALID_UNTIL|TARGETS|FILE)"
+)
 #: Sources of secrets: a variable replaces one, since two would be a mistake.
 _SOURCES = {"api_key", "token", "secret_id", "jwt"}
 #: What operators have set for Vault's own tools, and where it goes.

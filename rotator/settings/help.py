@@ -88,6 +88,7 @@ HELP: dict[str, dict[str, str]] = {
         "retry_budget": "A refresh needs this much grace at least, to deliver the new key in.",
         "settle": "How long Arize may take to list a key that was just minted.",
         "handover": "Before a lost key is replaced, whoever may have it gets this long.",
+        "notify_for": "How long a hook is tried that does not work; then it is given up.",
         "relist": "How often the daemon looks for keys that others have changed.",
         "concurrency": "Policies, and requests to Arize, at the same time.",
     },
@@ -107,6 +108,7 @@ HELP: dict[str, dict[str, str]] = {
         "deliver": "Where the key goes: one place, or a list of them.",
         "windows": "When rotations may begin, one or a list; without, whenever they are due. No key"
         " expires of waiting for one.",
+        "notify": "Who hears of each rotation that is done: one hook, or a list of them.",
         "suspend": "Begin nothing and revoke nothing for this policy. What is in flight ends.",
     },
     "Window": {
@@ -161,6 +163,36 @@ HELP: dict[str, dict[str, str]] = {
         " used it for as long as that, a week later at the latest.",
         "on_drift": "When the store holds another key than Arize has, and not by us: tell a person,"
         " or mint a new one and deliver it.",
+    },
+    "Hook": {
+        "name": "What it is called in events; its kind unless given. Two of one policy differ.",
+        "timeout": "Of one try, of which there are more. At most 5m.",
+        "http": "A CloudEvent by HTTP POST.",
+        "command": "A program and its arguments, without a shell. It gets facts as ROTATOR_…"
+        " variables, and no secret.",
+        "keep_env": "Variables that the program gets from rotator, beside PATH, HOME and the like.",
+        "signal": "A signal to the process whose number is in a file.",
+        "kubernetes": "A rollout restart of workloads.",
+    },
+    "HttpHook": {
+        "url": "The address. Nothing beyond its host is ever shown.",
+        "url_from": f"The address, where it is a secret as a whole. {_READ}",
+        "mode": "structured: all of the event in the body. binary: its attributes in headers.",
+        "secret": f"Signs requests, as Standard Webhooks has it. {_READ}",
+        "ca_cert": "Authorities to trust instead of the public ones (PEM).",
+        "proxy": "Address of an HTTP proxy. Those of the environment are not used.",
+    },
+    "SignalHook": {
+        "pid_file": "Has the number of the process; read each time.",
+        "signal": "What to send.",
+        "process": "What the process must be called, as in /proc/PID/comm.",
+    },
+    "KubernetesHook": {
+        "workloads": "Like deployment/web, statefulset/db or daemonset/agent.",
+        "namespace": "Where they are; that of the pod unless given.",
+        "api": "The API server; the one of the pod unless given.",
+        "token": f"The service account's; the pod's unless given. {_READ}",
+        "ca_cert": "Authorities of the API server (PEM); the pod's unless given.",
     },
     "Delivery": {
         "path": "Path of the secret below the mount. Its other fields are kept.",

@@ -42,9 +42,24 @@ _FIELDS: dict[str, dict[str, Json]] = {
     },
 }
 #: Either of two fields, by model.
-_EITHER = {"KeyChoice": ("id", "name"), "KeyBindings": ("organizations", "space_id")}
+_EITHER = {
+    "KeyChoice": ("id", "name"),
+    "KeyBindings": ("organizations", "space_id"),
+    "HttpHook": ("url", "url_from"),
+    "Hook": ("http", "command", "signal", "kubernetes"),
+}
 #: Models of which at least one stands inside of a list, where nothing else can add to it.
-_LISTED = {"Policy", "Delivery", "Window", "OrgRoles", "SpaceRoles"}
+_LISTED = {
+    "Policy",
+    "Delivery",
+    "Window",
+    "Hook",
+    "HttpHook",
+    "SignalHook",
+    "KubernetesHook",
+    "OrgRoles",
+    "SpaceRoles",
+}
 
 
 def json_schema() -> Json:
@@ -56,7 +71,7 @@ def json_schema() -> Json:
     parts["SecretSource"] |= {"minProperties": 1, "maxProperties": 1}
     parts["Role"] = _or_text(parts["Role"])
     parts["Delivery"]["properties"]["metadata"]["propertyNames"] = {"enum": list(FACTS)}
-    for field in ("deliver", "windows"):
+    for field in ("deliver", "windows", "notify"):
         _one_or_many(parts["Policy"]["properties"][field])
     whole: Json = {"$schema": _DRAFT, "title": "Configuration of rotator"}
     return whole | dict(_plain(schema))

@@ -40,6 +40,7 @@ def policy_of(written: schema.Policy) -> Policy:
         jitter=rotate.jitter or timedelta(0),
         windows=windows_of(written),
         suspend=written.suspend,
+        hooks=tuple(hook.title for hook in written.notify),
     )
 
 
@@ -56,6 +57,7 @@ def limits_of(root: schema.Root) -> Limits:
         retry_budget=root.run.retry_budget,
         settle=root.run.settle,
         handover=root.run.handover,
+        notify_for=root.run.notify_for,
     )
 
 

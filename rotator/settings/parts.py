@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from rotator.settings import schema
+from rotator.settings import hook_rules, schema
 from rotator.settings.http import Http
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ class Parts:
                 yield ("vault", "auth", "secret_id"), secret_id
             case schema.Kubernetes(jwt=jwt):
                 yield ("vault", "auth", "jwt"), jwt
+        for at, policy in self.policies.items():
+            yield from hook_rules.sources(policy, ("policies", at))
 
 
 def whole(root: schema.Root) -> Parts:

@@ -5,18 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from difflib import get_close_matches
 from importlib.util import find_spec
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from rotator import words
-from rotator.settings import pacing
+from rotator.settings import hook_rules, pacing
+from rotator.settings.addresses import fault_of_url, of_way
 from rotator.settings.schema import FACTS, REGIONS
-from rotator.settings.sources import fault_of, fault_of_file, read_secret
+from rotator.settings.sources import fault_of, read_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from rotator.secrets import Secret
     from rotator.settings.documents import Where
@@ -34,8 +32,10 @@ def every(parts: Parts, environ: Mapping[str, str]) -> Iterator[Complaint]:
     """Mistakes in what is well-formed."""
     yield from _of_services(parts)
     yield from _of_secrets(parts, environ)
+    taken = {source.env for _, source in parts.sources() if source.env}
     for at, policy in parts.policies.items():
         yield from _of_policy(policy, at, parts.run)
+        yield from hook_rules.exposed(policy, ("policies", at), taken)
     yield from _between(parts.policies, parts.vault)
 
 
@@ -79,6 +79,7 @@ def _of_policy(policy: Policy, at: int, run: Run | None) -> Iterator[Complaint]:
         yield from _of_grace(policy, (*where, "rotate", "grace_period"), run)
     yield from _of_lifetime(policy, (*where, "rotate"))
     yield from pacing.mistakes(policy, where, run)
+    yield from hook_rules.mistakes(policy, where)
     for place, delivery in enumerate(policy.deliver):
         spot = (*where, "deliver", place)
         yield from _of_metadata(delivery.metadata, delivery.field, spot)
@@ -138,30 +139,19 @@ def _of_arize(arize: Arize) -> Iterator[Complaint]:
         near = get_close_matches(arize.region, REGIONS, n=1)
         hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(REGIONS)}"
         yield ("arize", "region"), f"is not a region of Arize; {hint}"
-    if arize.base_url is not None and (fault := _fault_of_url(arize.base_url)):
+    if arize.base_url is not None and (fault := fault_of_url(arize.base_url)):
         yield ("arize", "base_url"), fault
-    yield from _of_way("arize", {"ca_cert": arize.ca_cert}, arize.proxy)
+    yield from of_way(("arize",), {"ca_cert": arize.ca_cert}, arize.proxy)
 
 
 def _of_vault(vault: Vault) -> Iterator[Complaint]:
-    if fault := _fault_of_url(vault.address):
+    if fault := fault_of_url(vault.address):
         yield ("vault", "address"), fault
     if (vault.client_cert is None) != (vault.client_key is None):
         missing = "client_key" if vault.client_key is None else "client_cert"
         yield ("vault",), f"a client certificate needs both of its files; add `{missing}`"
     names = ("ca_cert", "client_cert", "client_key")
-    yield from _of_way("vault", {name: getattr(vault, name) for name in names}, vault.proxy)
-
-
-def _of_way(
-    section: str, files: Mapping[str, Path | None], proxy: str | None
-) -> Iterator[Complaint]:
-    """What a service is reached with: certificates and a proxy."""
-    for name, file in files.items():
-        if file is not None and (fault := fault_of_file(file)):
-            yield (section, name), fault
-    if proxy is not None and _host_of(proxy) is None:
-        yield (section, "proxy"), "is not the address of a proxy; write it like http://proxy:3128"
+    yield from of_way(("vault",), {name: getattr(vault, name) for name in names}, vault.proxy)
 
 
 def _of_spool(parts: Parts) -> Iterator[Complaint]:
@@ -171,38 +161,6 @@ def _of_spool(parts: Parts) -> Iterator[Complaint]:
     if find_spec("nacl") is None:
         words = "needs PyNaCl, which is not installed; pip install 'arize-key-rotator[spool]'"
         yield ("spool",), words
-
-
-def _fault_of_url(text: str) -> str | None:
-    """Why keys must not be sent there."""
-    host = _host_of(text)
-    if host is None:
-        return "is not an address; write it like https://host:port"
-    url = urlsplit(text)
-    if url.username or url.password:
-        return "must not hold a user or a password; credentials have their own settings"
-    if url.query or url.fragment:
-        return "is followed by more than a path; end it before the ? or the #"
-    if url.scheme == "http" and not _is_loopback(host):
-        return "would send keys unencrypted; use https (http is for loopback only)"
-    return None
-
-
-def _host_of(text: str) -> str | None:
-    """The host of an HTTP address; None unless it is one."""
-    try:
-        url = urlsplit(text)
-        host, _ = url.hostname, url.port
-    except ValueError:
-        return None
-    return host if url.scheme in {"http", "https"} else None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def _of_run(run: Run, timeouts: list[timedelta]) -> Iterator[Complaint]:

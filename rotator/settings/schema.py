@@ -10,12 +10,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from rotator.settings.durations import Duration
+from rotator.settings.hooks import Hook
 from rotator.settings.http import Http
-from rotator.settings.sections import Filled, KvPath, SecretSource, Section, as_list
+from rotator.settings.sections import POD_TOKEN, Filled, KvPath, SecretSource, Section, as_list
 from rotator.settings.windows import Cron, Zone
 
-#: Where the kubelet puts the pod's token.
-POD_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 REGIONS = ("us-central-1a", "us-east-1b", "eu-west-1a", "ca-central-1a")
 #: Facts about a key that can be written beside it.
 FACTS = ("key_id", "expires_at", "rotated_at", "redacted_key", "name")
@@ -122,6 +121,7 @@ class Run(Section):
     settle: Duration = timedelta(seconds=20)
     handover: Duration = timedelta(seconds=20)
     relist: Duration = timedelta(minutes=5)
+    notify_for: Duration = timedelta(days=1)
     concurrency: int = Field(default=32, ge=1, le=1000)
 
 
@@ -259,6 +259,7 @@ class Policy(Section):
     deliver: Annotated[tuple[Delivery, ...], BeforeValidator(as_list), Filled]
     windows: Annotated[tuple[Window, ...], BeforeValidator(as_list), Filled] = ()
     suspend: bool = False
+    notify: Annotated[tuple[Hook, ...], BeforeValidator(as_list)] = ()
 
 
 class Root(Section):

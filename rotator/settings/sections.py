@@ -1,4 +1,4 @@
-"""What the sections of a configuration are made of."""
+"""What the sections of a configuration are made of: paths, lists, names, sources of secrets."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+#: Where the kubelet puts the pod's token.
+POD_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 
 class Section(BaseModel):
@@ -31,7 +34,7 @@ def _filled(given: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def as_list(given: object) -> object:
-    """A list that may be written as its one item."""
+    """A list that is written as its one item, as a list."""
     return [given] if isinstance(given, dict) else given
 
 
@@ -43,6 +46,8 @@ def _variable(name: str) -> str:
 
 KvPath = Annotated[str, AfterValidator(_kv_path)]
 Filled = AfterValidator(_filled)
+#: The name of an environment variable.
+Variable = Annotated[str, AfterValidator(_variable)]
 
 
 class VaultPlace(Section):
@@ -56,7 +61,7 @@ class VaultPlace(Section):
 class SecretSource(Section):
     """Where a secret is read from, each time it is needed. Exactly one of its fields."""
 
-    env: Annotated[str, AfterValidator(_variable)] | None = None
+    env: Variable | None = None
     file: Path | None = None
     vault: VaultPlace | None = None
 

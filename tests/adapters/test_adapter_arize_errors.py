@@ -9,7 +9,7 @@ import pytest
 from adapter_arize_stage import MANAGEMENT, Stage, problem
 from hypothesis import given, settings, strategies as st
 
-from rotator.adapters.arize_errors import scrub
+from rotator.adapters.answers import scrub
 from rotator.errors import Rejected, RotatorError, Temporary, Unavailable
 from rotator.keys import Scope
 from rotator.secrets import MASK, Secret

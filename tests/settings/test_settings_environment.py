@@ -164,7 +164,7 @@ def test_a_mistake_in_what_the_file_says_beside_it_names_the_file():
     [
         ("ROTATOR_ARISE__BASE_URL", ", or did you mean ROTATOR_ARIZE__BASE_URL?"),
         ("ROTATOR_LOG_LEVEL", ", or did you mean ROTATOR_LOG__LEVEL?"),
-        ("ROTATOR_POLICY", ", or did you mean ROTATOR_POLICIES?"),
+        ("ROTATOR_POLICYS", ", or did you mean ROTATOR_POLICIES?"),
         ("ROTATOR_COLOUR", ""),
         ("ROTATOR_", ""),
     ],

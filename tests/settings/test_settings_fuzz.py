@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from settings_stage import CANARY, ENVIRON, SERVICES, VALID, wrote
 
 from rotator.errors import ConfigError
-from rotator.settings import Settings, load, schema
+from rotator.settings import Settings, hooks, load, schema
 
 NAMES = sorted(
     {
         name
-        for model in vars(schema).values()
+        for model in (*vars(schema).values(), *vars(hooks).values())
         if isinstance(model, type) and issubclass(model, schema.Section)
         for name in model.model_fields
     }

@@ -8,8 +8,7 @@ from settings_stage import CANARY, ENVIRON, VALID, changed, loaded, problems, wr
 
 from rotator.errors import Unauthenticated
 from rotator.settings import read_secret
-from rotator.settings.schema import POD_TOKEN
-from rotator.settings.sections import SecretSource, VaultPlace
+from rotator.settings.sections import POD_TOKEN, SecretSource, VaultPlace
 from rotator.settings.sources import exposure_of
 
 METHOD = "{method: approle, role_id: r, secret_id: {env: NO}}"
