@@ -68,7 +68,9 @@ def _files(path: Path, problems: list[str]) -> list[Path]:
         if not path.is_dir():
             return [path]
         # Kubernetes mounts a ConfigMap as links into a directory whose name begins with dots.
-        found = sorted(file for file in path.glob("*.yaml") if not file.name.startswith("."))
+        # Not by `glob`, to which a directory that is closed to us looks empty.
+        inside = (file for file in path.iterdir() if not file.name.startswith("."))
+        found = sorted(file for file in inside if file.suffix == ".yaml")
     except OSError as error:
         problems.append(f"{path}: cannot be read: {error.strerror}; allow it, or name another one")
         return []

@@ -67,6 +67,19 @@ def test_a_file_that_is_closed_to_us_cannot_be_read():
     ] == problems_of([file])
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_directory_that_is_closed_to_us_is_not_an_empty_one():
+    folder = wrote(VALID, "closed/rotator.yaml").parent
+    folder.chmod(0)
+
+    try:
+        found = problems_of([folder])
+    finally:
+        folder.chmod(0o700)
+
+    assert ["closed: cannot be read: Permission denied; allow it, or name another one"] == found
+
+
 @pytest.mark.parametrize("content", [b"\xff\xfea\x00", b"a: \xe9", b"\x80"])
 def test_a_file_that_is_not_text_is_a_mistake(content):
     assert ["rotator.yaml: cannot be read: it is not UTF-8 text; save it as that"] == problems(
