@@ -1,8 +1,8 @@
-"""Leaks, planted: ``python canary_leaks.py NAME ARGUMENT...`` is rotator with one of them.
+"""Leaks, planted: ``python canary_leaks.py ARGUMENT...`` is rotator with all of them.
 
-Each is a mistake that somebody could make between the provider's answer and the store, with the raw
-key at hand. They go past the masked types on purpose; some go past the scrubber too, with a piece
-of a key that no pattern knows.
+Each leaks the key of the policy of its name. It is a mistake that somebody could make between the
+provider's answer and the store, with the raw key at hand. They go past the masked types on purpose;
+some go past the scrubber too, with a piece of a key that no pattern knows.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ import httpx
 
 from rotator.cli import main
 from rotator.delivery import Deliverer
-from rotator.errors import ConfigError, Temporary
+from rotator.errors import ConfigError, Rejected
 from rotator.events import Event
 from rotator.model import Target
 
@@ -132,7 +132,7 @@ def a_warning(raw, _):
 
 @leak
 def an_error_of_ours(raw, _):
-    raise Temporary(f"the store did not take {piece(raw)}")
+    raise Rejected(f"the store did not take {piece(raw)}")
 
 
 @leak
@@ -215,7 +215,15 @@ def the_name_of_a_thread(raw, _):
 
 @leak
 def a_field_beside_the_key(raw, deliverer):
-    _writing_also(deliverer, "previous", raw)
+    store = deliverer._world.store
+    write = store.write
+
+    async def writing(held, secret, metadata):
+        if held.target.path.endswith("a_field_beside_the_key"):
+            metadata = {**metadata, "previous": raw}
+        return await write(held, secret, metadata)
+
+    store.write = writing
 
 
 @leak
@@ -224,7 +232,7 @@ def a_piece_in_the_journal(raw, deliverer):
     save = store.save
 
     async def saving(policy, journal, version):
-        if journal.current is not None:
+        if policy == "a_piece_in_the_journal" and journal.current is not None:
             current = journal.current.model_copy(update={"name": piece(raw)})
             journal = journal.model_copy(update={"current": current})
         return await save(policy, journal, version)
@@ -252,27 +260,17 @@ def _start(*argv, env=None):
     _KEPT.append(subprocess.Popen(argv, env=env, stdin=devnull, stdout=devnull, stderr=devnull))
 
 
-def _writing_also(deliverer, name, value):
-    store = deliverer._world.store
-    write = store.write
-
-    async def writing(held, secret, metadata):
-        return await write(held, secret, {**metadata, name: value})
-
-    store.write = writing
-
-
 def _ask(deliverer, **more):
     """Refused, for want of a credential; it was seen all the same."""
     base = deliverer._world.issuer._exchange.__self__._base
     httpx.get(f"{base}/v2/api-keys", trust_env=False, **more)
 
 
-def plant(name):
+def plant():
     deliver = Deliverer.deliver
 
     async def delivering(self, s, minted):
-        done = LEAKS[name](minted.secret.reveal(), self)
+        done = LEAKS[s.policy.name](minted.secret.reveal(), self)
         if done is not None:
             await done
         return await deliver(self, s, minted)
@@ -281,5 +279,5 @@ def plant(name):
 
 
 if __name__ == "__main__":
-    plant(sys.argv[1])
-    raise SystemExit(main(sys.argv[2:]))
+    plant()
+    raise SystemExit(main(sys.argv[1:]))
