@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from rotator import __version__
 from rotator.events import Event
+from rotator.roster import Roster
 from rotator.runner import Ending, Runner
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from rotator.model import Policy
     from rotator.ports import World
     from rotator.reconcile import Reconciler
+    from rotator.roster import Change
 
 _SOONEST = timedelta(seconds=1)
 
@@ -69,7 +71,7 @@ class Daemon:
     ) -> None:
         self._world = world
         self._reconciler = reconciler
-        self._policies = {policy.name: policy for policy in policies}
+        self._roster = Roster(policies)
         self._agenda = agenda
         self._relist_period = relist
         self._runner = Runner(world, reconciler, concurrency=concurrency)
@@ -86,11 +88,11 @@ class Daemon:
         emit(
             Event.DAEMON_STARTED,
             version=__version__,
-            policies=len(self._policies),
+            policies=len(list(self._roster)),
             owner=self._world.me,
         )
-        for name in self._policies:
-            self._begin(name)
+        for policy in self._roster:
+            self._begin(policy.name)
         self._agenda.every("relist", self._relist_period, self._begin_relisting)
         signal = await stop
         emit(Event.DAEMON_STOPPING, signal=signal, in_flight=self._reconciler.undelivered)
@@ -106,9 +108,19 @@ class Daemon:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._reconciler.drain()
 
+    def configure(self, policies: Sequence[Policy]) -> Change:
+        """Look after these from now on; says what that changes.
+
+        Where a rotation is in flight, that ends first, by the rules that it began with.
+        """
+        change = self._roster.configure(policies)
+        for name in (*change.changed, *change.removed, *self._roster.join()):
+            self._begin(name)
+        return change
+
     def _begin(self, name: str) -> None:
         """Look at a policy now, unless somebody is at it."""
-        if name not in self._tasks:
+        if name not in self._tasks and self._roster.get(name):
             self._tasks[name] = self._own(self._look(name))
             self._tasks[name].add_done_callback(lambda _: self._tasks.pop(name, None))
 
@@ -117,13 +129,39 @@ class Daemon:
         return asyncio.get_running_loop().create_task(work)
 
     async def _look(self, name: str) -> None:
-        attempt = self._failures.get(name, 0) + 1
-        result = await self._runner.look(self._policies[name], attempt=attempt)
+        policy, attempt = await self._settled(name), self._failures.get(name, 0) + 1
+        if policy is None:
+            return
+        result = await self._runner.look(policy, attempt=attempt)
         failed = result.ending in {Ending.UNREADY, Ending.FAILED}
         self._failures[name] = attempt if failed else 0
-        if result.snapshot is not None:
-            self._journals[name] = result.snapshot.journal
         self._schedule(name, result.next_at)
+        if result.snapshot is None:
+            return
+        journal = self._journals[name] = result.snapshot.journal
+        if self._roster.settle(name, journal):
+            self._schedule(name, self._world.clock.now())
+        elif policy.leaving and journal.rotation is None and result.next_at is None:
+            self._roster.drop(name)
+        self._make_room(name)
+
+    async def _settled(self, name: str) -> Policy | None:
+        """The policy to look at: what is configured by now, unless something else is in flight."""
+        if self._roster.is_unsettled(name):
+            # What goes wrong here, a look by the old rules meets as well.
+            with contextlib.suppress(Exception):
+                journal, _ = await self._world.store.load(name)
+                self._roster.settle(name, journal)
+            self._make_room(name)
+        return self._roster.get(name)
+
+    def _make_room(self, name: str) -> None:
+        """Forget a policy that has gone, and begin with those that had to wait for that."""
+        if self._roster.get(name) is None:
+            for known in (self._failures, self._journals, self._due):
+                known.pop(name, None)
+            for new in self._roster.join():
+                self._begin(new)
 
     def _schedule(self, name: str, when: datetime | None) -> None:
         """Look at ``when``, or in a second: nothing that went wrong may spin."""
@@ -147,7 +185,8 @@ class Daemon:
         is gone, may have left an old key to be revoked, and the store may hold something else.
         """
         since = self._world.clock.now()
-        for name, policy in self._policies.items():
+        for policy in self._roster:
+            name = policy.name
             journal = self._journals.get(name)
             if name not in self._tasks and journal is not None:
                 # A look meets what goes wrong here too, says so and tries again.

@@ -89,7 +89,7 @@ def policy_is_leaving(s: Snapshot) -> Step | None:
     if not s.policy.leaving:
         return None
     text = "the configuration has this policy no more"
-    ends = min((due.at for due in moments(s)), default=None)
+    ends = min((due.at for due in (*moments(s), *upcoming(s))), default=None)
     waiting = Wait(Reason("policy_is_leaving", text), ends)
     return retirement_is_due(s) or waiting
 

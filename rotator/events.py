@@ -29,6 +29,9 @@ class Event(StrEnum):
     DAEMON_STOPPED = "daemon.stopped"
     PASS_COMPLETED = "pass.completed"  # noqa: S105 - not a password: one pass over the policies
     CONFIG_WARNING = "config.warning"
+    CONFIG_RELOADED = "config.reloaded"
+    CONFIG_REFUSED = "config.refused"
+    CONFIG_RESTART_NEEDED = "config.restart_needed"
     CLOCK_SKEWED = "clock.skewed"
     POLICY_PLANNED = "policy.planned"
     POLICY_FAILED = "policy.failed"
@@ -111,6 +114,11 @@ FIELDS: dict[str, str] = {
     "skew_seconds": "Seconds by which the provider's clock is ahead of this machine's.",
     "version": "Version of rotator.",
     "policies": "Number of policies.",
+    "added": "Names of the policies that are new.",
+    "removed": "Names of the policies that are there no more.",
+    "changed": "Names of the policies that have other rules now.",
+    "sections": "Names of the sections that differ from those in use.",
+    "policies_taken": "Whether the policies are in use all the same.",
     "rotated": "Number of policies whose key was rotated.",
     "failed": "Number of policies that failed.",
     "skipped": "Number of policies that another process was at.",
@@ -143,6 +151,24 @@ CATALOGUE: dict[Event, Meaning] = {
     ),
     Event.CONFIG_WARNING: Meaning(
         "warning", "The configuration works, and has something one may regret.", ("problem",)
+    ),
+    Event.CONFIG_RELOADED: Meaning(
+        "info",
+        "The configuration was read again, because it has changed or on SIGHUP, and is in use. A "
+        "rotation in flight ends by the rules that it began with.",
+        ("policies", "added", "removed", "changed"),
+    ),
+    Event.CONFIG_REFUSED: Meaning(
+        "error",
+        "The configuration was read again and has a mistake; the old one stays in use. One event "
+        "for each mistake.",
+        ("problem",),
+    ),
+    Event.CONFIG_RESTART_NEEDED: Meaning(
+        "warning",
+        "Settings have changed that a running daemon keeps as they were. Where they are of the "
+        "provider or the store, it keeps its policies too.",
+        ("sections", "policies_taken"),
     ),
     Event.CLOCK_SKEWED: Meaning(
         "warning",

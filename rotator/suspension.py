@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rotator.drift import store_has_drifted
 from rotator.model import OnDrift, Reason, Refuse, Wait
+from rotator.notices import upcoming
 from rotator.views import current_keys, expiry_due
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ def policy_is_suspended(s: Snapshot) -> Step | None:
     due = expiry_due(s, current_keys(s)[0])
     text = "the policy is suspended"
     if due is None or due.at > s.now:
-        return Wait(Reason("policy_is_suspended", text), due and due.at)
+        ends = [one.at for one in (due, *upcoming(s)) if one is not None]
+        return Wait(Reason("policy_is_suspended", text), min(ends, default=None))
     return Refuse(
         Reason("policy_is_suspended", f"{text}, and its key {due.reason.text}"),
         remedy=f"remove `suspend`, or run `rotator run --rotate {s.policy.name}`",

@@ -61,6 +61,8 @@ class Connected:
     world: World
     listings: Listings
     reconciler: Reconciler
+    #: Takes up the hooks of another configuration; for the rest, connect anew.
+    configure: Callable[[Settings], None]
 
 
 @asynccontextmanager
@@ -91,6 +93,7 @@ async def connected(
     store = _store(settings, emit, watch.called, read)
     anywhere = _anywhere(store, read, hide)
     issuer = ArizeIssuer(_arize(settings, anywhere), clock=clock, emit=emit, called=watch.called)
+    hooks = hooks_of(settings.root.policies, anywhere, environ)
     world = World(
         issuer=issuer,
         store=store,
@@ -102,11 +105,15 @@ async def connected(
         jitter=SystemRandom().random,
         seen=watch.seen,
         spool=_spool(settings, store, emit),
-        hooks=hooks_of(settings.root.policies, anywhere, environ),
+        hooks=hooks,
     )
     listings = Listings(issuer, clock)
+
+    def configure(new: Settings) -> None:
+        hooks.update(hooks_of(new.root.policies, anywhere, environ))
+
     try:
-        yield Connected(world, listings, Reconciler(world, listings))
+        yield Connected(world, listings, Reconciler(world, listings), configure)
     finally:
         await issuer.close()
         await store.close()
@@ -200,5 +207,6 @@ def _arize(settings: Settings, read: ReadAnywhere) -> ArizeOptions:
         ca_cert=arize.ca_cert,
         proxy=arize.proxy,
         concurrency=settings.run.concurrency,
+        watched=arize.api_key.file is not None,
         rate=Rate(limit.per_second, limit.burst) if limit else None,
     )

@@ -76,7 +76,7 @@ class ArizeIssuer(ArizeCalls):
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._wire = _Wire(options, clock, called, transport)
-        credential = Credential(options.credential, emit)
+        credential = Credential(options.credential, emit, watched=options.watched)
         super().__init__(self._wire.exchange, credential, clock, emit, options)
 
     async def close(self) -> None:

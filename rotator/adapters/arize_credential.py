@@ -7,10 +7,11 @@ at its source.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 from rotator.adapters.arize_wire import sendable
-from rotator.errors import Unauthenticated
+from rotator.errors import RotatorError, Unauthenticated
 from rotator.events import Event
 
 if TYPE_CHECKING:
@@ -26,12 +27,18 @@ class Credential:
     Args:
         source: Reads it anew, from the environment, a file, Vault. Raises
             :class:`~rotator.errors.RotatorError` only.
-        emit: Told when a key of the source takes the place of one that was refused.
+        emit: Told when another key of the source is taken.
+        watched: Read the source at every use, for it costs nothing; else when a key is refused.
     """
 
-    def __init__(self, source: Callable[[], Awaitable[Secret]], emit: Emit) -> None:
+    def __init__(
+        self, source: Callable[[], Awaitable[Secret]], emit: Emit, *, watched: bool = False
+    ) -> None:
         self._source = source
         self._emit = emit
+        self._watched = watched
+        #: What the source had when it was last read.
+        self._read: Secret | None = None
         self._adopted: Secret | None = None
         self._lock = asyncio.Lock()
         #: What requests are made with; None before the first one.
@@ -41,7 +48,11 @@ class Credential:
         """The key to work with, read from its source the first time."""
         async with self._lock:
             if self.current is None:
-                self.current = _checked(await self._source())
+                self.current = self._read = _checked(await self._source())
+            elif self._watched:
+                # While it is being replaced there may be none, or half of one.
+                with contextlib.suppress(RotatorError):
+                    self._take_news(_checked(await self._source()))
             return self.current
 
     async def instead_of(self, refused: Secret) -> Secret | None:
@@ -54,12 +65,23 @@ class Credential:
         async with self._lock:
             if self.current is not None and self.current != refused:
                 return self.current
-            candidates = (_checked(await self._source()), self._adopted)
+            self._read = _checked(await self._source())
+            candidates = (self._read, self._adopted)
             other = next((key for key in candidates if key is not None and key != refused), None)
             if other is not None:
                 self.current = other
                 self._emit(Event.MANAGEMENT_KEY_CHANGED, source="arize.api_key")
             return other
+
+    def _take_news(self, found: Secret) -> None:
+        """Work with what somebody has put into the source since it was last read, if anything.
+
+        A source that still has what it had says nothing about a key that was adopted since.
+        """
+        if found not in {self._read, self.current}:
+            self.current = found
+            self._emit(Event.MANAGEMENT_KEY_CHANGED, source="arize.api_key")
+        self._read = found
 
     def adopt(self, secret: Secret) -> None:
         """Work with ``secret`` from now on."""

@@ -27,6 +27,7 @@ class ArizeOptions:
         ca_cert: A PEM file of the authorities to trust instead of the public ones.
         proxy: The address of an HTTP proxy, which may hold a password.
         concurrency: Connections, and requests at a time.
+        watched: The management key's source may be read at every request.
         rate: Requests in the course of time; None for as many as there are.
         user_agent: What we call ourselves.
     """
@@ -38,4 +39,5 @@ class ArizeOptions:
     proxy: str | None = field(default=None, repr=False)
     concurrency: int = 32
     rate: Rate | None = None
+    watched: bool = False
     user_agent: str = "arize-key-rotator"

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from rotator.commands.common import chosen, duration, settings_of, stop_signal
+from rotator.commands.common import chosen, duration, stop_signal
 from rotator.commands.monitoring import file_to_write, recorded, served
 from rotator.errors import ConfigError
 from rotator.events import Event
 from rotator.observe import observing
 from rotator.runner import Ending, Runner
+from rotator.settings import Source
 from rotator.wiring import connected
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from rotator.model import Policy
     from rotator.observe.logs import Observer
     from rotator.ports import Emit
+    from rotator.roster import Change
     from rotator.runner import Result
     from rotator.settings import Settings
     from rotator.wiring import Connected
@@ -31,7 +35,8 @@ _PATIENCE = timedelta(seconds=60)
 
 def command(arguments: Namespace) -> int:
     """Run; 1 when a policy failed, or a hook could not be told."""
-    settings = settings_of(arguments)
+    source = Source(arguments.config, os.environ)
+    settings = source.load()
     policies = chosen(settings, arguments.rotate)
     patience = duration(arguments.patience, "--patience")
     passing = arguments.once or bool(arguments.rotate)
@@ -46,7 +51,7 @@ def command(arguments: Namespace) -> int:
         for problem in settings.warnings:
             emit(Event.CONFIG_WARNING, problem=problem)
         if not passing:
-            return asyncio.run(_daemon(settings, policies, emit))
+            return asyncio.run(_daemon(settings, source, emit))
         wanted = _Pass(policies, bool(arguments.rotate), patience or _PATIENCE, metrics_file)
         return asyncio.run(_pass(settings, wanted, emit))
 
@@ -59,25 +64,36 @@ class _Pass:
     metrics_file: Path | None
 
 
-async def _daemon(settings: Settings, policies: list[Policy], emit: Observer) -> int:
+async def _daemon(settings: Settings, source: Source, emit: Observer) -> int:
     emit.attach(asyncio.get_running_loop())
     # Loaded here because a pass has no use for it: APScheduler is a tenth of a second.
     from rotator.adapters.agenda import SchedulerAgenda  # noqa: PLC0415
     from rotator.daemon import Daemon  # noqa: PLC0415
+    from rotator.reload import Reloader  # noqa: PLC0415
 
     async with (
-        served(settings, policies, emit) as watch,
+        served(settings, settings.policies, emit) as watch,
         connected(settings, emit, hide=emit.hide, watch=watch) as services,
     ):
         daemon = Daemon(
             services.world,
             services.reconciler,
-            policies,
+            settings.policies,
             SchedulerAgenda(services.world.clock),
             concurrency=settings.run.concurrency,
             relist=settings.run.relist,
         )
+
+        def take(new: Settings) -> Change:
+            services.configure(new)
+            watch.keep(policy.name for policy in new.policies)
+            return daemon.configure(new.policies)
+
+        reloader = Reloader(settings, source, take=take, emit=emit)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloader.ask)
+        watching = asyncio.create_task(reloader.watch())
         await daemon.run(stop_signal())
+        watching.cancel()
     return 0
 
 

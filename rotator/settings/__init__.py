@@ -24,6 +24,7 @@ from rotator.settings.durations import parse_duration
 from rotator.settings.models import limits_of, policy_of
 from rotator.settings.parts import sound, whole
 from rotator.settings.sources import exposure_of, read_secret
+from rotator.settings.stamp import stamp_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,8 +33,9 @@ if TYPE_CHECKING:
     from rotator.settings.documents import Document
     from rotator.settings.http import Http
     from rotator.settings.parts import Parts
+    from rotator.settings.stamp import Stamp
 
-__all__ = ["Settings", "load", "parse_duration", "read_secret"]
+__all__ = ["Settings", "Source", "load", "parse_duration", "read_secret"]
 
 _DEFAULTS = (Path("rotator.yaml"), Path("/etc/rotator/rotator.yaml"))
 #: Where keys live when neither Vault nor a directory is configured.
@@ -83,6 +85,34 @@ class Settings:
     def log(self) -> schema.Log:
         """What is said, and how."""
         return self.root.log
+
+
+class Source:
+    """A configuration where it is written, to be read as often as it changes.
+
+    Args:
+        paths: As for :func:`load`.
+        environ: The variables.
+    """
+
+    def __init__(self, paths: Sequence[Path], environ: Mapping[str, str]) -> None:
+        self._paths = paths
+        self._environ = environ
+        #: The stamp from just before it was last read.
+        self.taken: Stamp = ()
+
+    def stamp(self) -> Stamp:
+        """What differs as soon as there may be something else to read."""
+        return stamp_of(list(self._paths) or [_default()])
+
+    def load(self) -> Settings:
+        """Read it.
+
+        Raises:
+            ConfigError: As :func:`load` does.
+        """
+        self.taken = self.stamp()
+        return load(self._paths, self._environ)
 
 
 def load(paths: Sequence[Path], environ: Mapping[str, str]) -> Settings:

@@ -58,12 +58,13 @@ def read(paths: list[Path]) -> Document:
     """Read ``paths`` and everything in those that are directories. Mistakes are in ``problems``."""
     whole = Document()
     for path in paths:
-        for file in _files(path, whole.problems):
+        for file in files_of(path, whole.problems):
             _add(whole, _read_file(file))
     return whole
 
 
-def _files(path: Path, problems: list[str]) -> list[Path]:
+def files_of(path: Path, problems: list[str]) -> list[Path]:
+    """``path``, or the files in it when it is a directory; what is wrong joins ``problems``."""
     try:
         if not path.is_dir():
             return [path]

@@ -294,3 +294,59 @@ async def test_a_request_without_an_answer_has_no_status(answer):
     with pytest.raises(Unavailable):
         await stage.issuer.keys(Scope())
     assert [call[:3] for call in stage.calls] == [("arize", "list", None)]
+
+
+# A source that is read at every use.
+
+
+async def test_a_key_that_is_replaced_in_its_file_is_used_at_once():
+    stage = Stage(page(), source=Source(MANAGEMENT, MANAGEMENT, OTHER), watched=True)
+    for _ in range(4):
+        await stage.issuer.keys(Scope())
+
+    assert [MANAGEMENT, MANAGEMENT, OTHER, OTHER] == stage.bearers
+    assert [(Event.MANAGEMENT_KEY_CHANGED, {"source": "arize.api_key"})] == stage.events
+
+
+async def test_a_file_that_is_just_being_replaced_changes_nothing():
+    async def source():
+        read.append(None)
+        if len(read) == 2:
+            raise Unauthenticated("the file is empty")
+        return Secret(("", MANAGEMENT, "", "two words", OTHER)[len(read)])
+
+    read = []
+    stage = Stage(page(), source=source, watched=True)
+    for _ in range(4):
+        await stage.issuer.keys(Scope())
+
+    assert [MANAGEMENT, MANAGEMENT, MANAGEMENT, OTHER] == stage.bearers
+
+
+async def test_a_file_that_still_has_the_old_key_does_not_undo_an_adoption():
+    stage = Stage(page(), watched=True)
+    await stage.issuer.keys(Scope())
+    stage.issuer.adopt(Secret(OTHER))
+    await stage.issuer.keys(Scope())
+
+    assert [MANAGEMENT, OTHER] == stage.bearers
+    assert [] == stage.events
+
+
+async def test_a_file_that_is_brought_up_to_date_is_no_news():
+    stage = Stage(page(), source=Source(MANAGEMENT, OTHER), watched=True)
+    await stage.issuer.keys(Scope())
+    stage.issuer.adopt(Secret(OTHER))
+    await stage.issuer.keys(Scope())
+
+    assert [MANAGEMENT, OTHER] == stage.bearers
+    assert [] == stage.events
+
+
+async def test_any_other_source_is_read_once():
+    stage = Stage(page(), source=Source(MANAGEMENT, OTHER))
+    for _ in range(3):
+        await stage.issuer.keys(Scope())
+
+    assert [MANAGEMENT] * 3 == stage.bearers
+    assert 1 == stage.source.read

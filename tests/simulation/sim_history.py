@@ -123,6 +123,8 @@ class History:
                 self._task(self._demand(subject))
         if draw.random() < 0.3:
             self._task(self._meddle())
+        if draw.random() < 0.2:
+            self._task(self._configure(draw.choice(world.subjects)))
 
     def _task(self, work):
         # Held by the loop's own bookkeeping for as long as it matters: the history.
@@ -161,8 +163,21 @@ class History:
 
     async def _demand(self, subject):
         await asyncio.sleep(self._random.uniform(1, self._calm_at))
+        if subject.absent:
+            return
         subject.demands += 1
         self.universe.once([subject.policy], demanded=True, kind="manual")
+
+    async def _configure(self, subject):
+        """Somebody suspends a policy, or takes it out of the configuration, for a while."""
+        draw, world = self._random, self.universe
+        await asyncio.sleep(draw.uniform(1, self._calm_at))
+        rules = draw.choice(({"suspend": True}, {"absent": True}))
+        if not self._calm:
+            world.change(subject, **rules)
+        await asyncio.sleep(draw.uniform(1, 600))
+        if not self._calm:
+            world.change(subject, suspend=False)
 
     async def _meddle(self):
         """Somebody with rights of their own, who leaves our fields alone."""

@@ -39,6 +39,7 @@ RESTING = (1, 11, 31, 70, 75, 140, 145, 1500)
 #: And every so many minutes, for the better part of a day, where somebody waits for a window.
 PASSING = range(5, 480, 5)
 SKEW = timedelta(seconds=1)
+LONGEST_LOOK = timedelta(minutes=15)
 #: No later than this after the last moment that a window may be waited for, somebody comes by.
 LATEST = timedelta(minutes=10)
 
@@ -56,8 +57,10 @@ class Subject:
     born: object
     broken_since: float | None = None
     demands: int = 0
-    #: Since when every process that begins knows that nothing is to be begun.
+    #: Since when every look that begins knows that nothing is to be begun.
     suspended_at: datetime | None = None
+    #: The configuration has it not, for a while.
+    absent: bool = False
 
 
 @dataclass
@@ -67,6 +70,7 @@ class Process:
     reconciler: Reconciler
     task: asyncio.Task | None = None
     stop: asyncio.Future | None = None
+    daemon: Daemon | None = None
 
     async def ended(self, within=None):
         """Until it is done or dead."""
@@ -111,7 +115,9 @@ class Universe:
     # --- what there is to look after ---
 
     def add(self, policy, born, *, delivered):
-        self.subjects.append(Subject(policy, born, suspended_at=EPOCH if policy.suspend else None))
+        self.subjects.append(
+            Subject(policy, born, suspended_at=EPOCH - LONGEST_LOOK if policy.suspend else None)
+        )
         if delivered:
             for target in policy.targets:
                 self.shelf.put(target.path, sibling="theirs", **{target.field: born.raw})
@@ -150,15 +156,22 @@ class Universe:
         self.check()
         self._unsettled = False
 
-    def change(self, subject, **rules):
-        """Somebody writes other rules into the configuration, for the processes that begin now."""
+    def change(self, subject, *, absent=False, **rules):
+        """Somebody writes other rules into the configuration, or leaves the policy out of it.
+
+        Daemons hear of it at once, others when they begin.
+        """
         subject.policy = replace(subject.policy, **rules)
-        if "suspend" in rules:
-            subject.suspended_at = now() if rules["suspend"] else None
+        subject.absent = absent
+        subject.suspended_at = now() if subject.policy.suspend else None
+        for process in self.processes:
+            if process.daemon and not (process.actor.dead or process.task.done()):
+                process.world.hooks.update(self._hooks(process.actor))
+                process.daemon.configure(self.policies)
 
     @property
     def policies(self):
-        return [subject.policy for subject in self.subjects]
+        return [subject.policy for subject in self.subjects if not subject.absent]
 
     # --- processes ---
 
@@ -174,18 +187,19 @@ class Universe:
             me=actor.name,
             new_id=lambda: f"{self.random.getrandbits(64):016x}",
             jitter=self.random.random,
-            hooks={
-                policy.name: {
-                    hook: SimHook(actor, self.network, self._heard) for hook in policy.hooks
-                }
-                for policy in self.policies
-            },
+            hooks=self._hooks(actor),
             **self._spool(actor),
         )
         listings = Listings(world.issuer, world.clock)
         process = Process(actor, world, Reconciler(world, listings))
         self.processes.append(process)
         return process
+
+    def _hooks(self, actor):
+        return {
+            policy.name: {hook: SimHook(actor, self.network, self._heard) for hook in policy.hooks}
+            for policy in self.policies
+        }
 
     def _spool(self, actor):
         if not self.disks:
@@ -195,7 +209,7 @@ class Universe:
 
     def daemon(self):
         process = self.process("daemon")
-        daemon = Daemon(
+        process.daemon = Daemon(
             process.world,
             process.reconciler,
             self.policies,
@@ -204,7 +218,7 @@ class Universe:
             relist=timedelta(minutes=5),
         )
         process.stop = asyncio.get_running_loop().create_future()
-        process.task = asyncio.create_task(daemon.run(process.stop))
+        process.task = asyncio.create_task(process.daemon.run(process.stop))
         return process
 
     def once(self, policies, *, demanded=False, kind="cron"):
@@ -274,7 +288,7 @@ class Universe:
     def _assert_in_its_time(self, subject, record):
         """S2: a rotation waits for its window, and not too long."""
         policy, started = subject.policy, record.started_at
-        if subject.suspended_at is not None and started > subject.suspended_at + 2 * SKEW:
+        if subject.suspended_at is not None and started > subject.suspended_at + LONGEST_LOOK:
             self._violated(f"{policy.name} was rotated while it was suspended")
         _, expires_at = self.births[record.old_redacted]
         if expires_at is None:

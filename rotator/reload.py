@@ -1,0 +1,104 @@
+"""Reads the configuration again, when somebody asks for it and when its files have changed.
+
+Files are looked at every two seconds, by what ``stat`` tells. A library that is told of changes
+(watchfiles) would bring a native extension, and be told of nothing on network file systems; a look
+costs nothing. A change is taken when it has rested for one look, so that a file which is being
+written is not read in the middle.
+
+Policies change while the daemon runs. What it has connected to does not: with another provider or
+store, nothing of the new configuration is taken, since half of it could deliver to the wrong place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from rotator.errors import ConfigError
+from rotator.events import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rotator.ports import Emit
+    from rotator.roster import Change
+    from rotator.settings import Settings, Source
+
+_PERIOD_SECONDS = 2.0
+#: What policies rest upon.
+_GROUND = {"arize", "vault", "files", "spool"}
+
+
+class Reloader:
+    """Keeps a running daemon by its configuration.
+
+    Args:
+        settings: What it runs with.
+        source: Where that was read. Used in a thread: ten thousand policies take a while to read,
+            and a key may be waiting to be delivered.
+        take: Begins to work by another configuration's policies, and says what that changes.
+        emit: Told of what was taken, refused, or has to wait for a restart.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        source: Source,
+        *,
+        take: Callable[[Settings], Change],
+        emit: Emit,
+    ) -> None:
+        self._settings = settings
+        self._source = source
+        self._take = take
+        self._emit = emit
+        self._asked = asyncio.Event()
+        self._seen = source.taken
+
+    def ask(self) -> None:
+        """Somebody wants it read again now. For a signal handler."""
+        self._asked.set()
+
+    async def watch(self) -> None:
+        """Look until cancelled."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_PERIOD_SECONDS):
+                    await self._asked.wait()
+            await self.look()
+
+    async def look(self) -> None:
+        """Read the configuration, if it has changed or somebody asked."""
+        now, before = await asyncio.to_thread(self._source.stamp), self._seen
+        asked, self._seen = self._asked.is_set(), now
+        if not asked and (now == self._source.taken or now != before):
+            return
+        self._asked.clear()
+        try:
+            self._changed(await asyncio.to_thread(self._source.load), asked=asked)
+        except ConfigError as error:
+            for problem in error.problems:
+                self._emit(Event.CONFIG_REFUSED, problem=problem)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the old one is well
+            self._emit(Event.CRASHED, exception=error)
+
+    def _changed(self, new: Settings, *, asked: bool) -> None:
+        old = self._settings.root
+        fixed = [
+            name
+            for name in type(old).model_fields
+            if name != "policies" and getattr(new.root, name) != getattr(old, name)
+        ]
+        grounded = not _GROUND.isdisjoint(fixed)
+        if fixed:
+            self._emit(Event.CONFIG_RESTART_NEEDED, sections=fixed, policies_taken=not grounded)
+        if grounded:
+            return
+        change = self._take(new)
+        for problem in new.warnings:
+            if change:
+                self._emit(Event.CONFIG_WARNING, problem=problem)
+        if change or asked:
+            fields = change._asdict()
+            self._emit(Event.CONFIG_RELOADED, policies=len(new.policies), **fields)
