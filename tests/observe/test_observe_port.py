@@ -1,5 +1,6 @@
 """The port, over real sockets."""
 
+import gc
 import http.client
 import json
 import socket
@@ -114,3 +115,14 @@ def test_an_address_that_is_not_ours_is_one_too():
         pass
 
     assert caught.value.problems[0].startswith("http.listen: [2001:db8::1]:9321: ")
+
+
+def test_whoever_connects_while_it_stops_leaves_nothing_open():
+    for _ in range(30):
+        with serving(Site(Access(is_local=True), {}, {}), "127.0.0.1", 0) as port:
+            callers = [socket.create_connection(("127.0.0.1", port)) for _ in range(3)]
+        for caller in callers:
+            caller.close()
+
+    # What is still open complains when it is collected, and that is an error here.
+    gc.collect()

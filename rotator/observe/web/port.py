@@ -65,6 +65,12 @@ async def _start(site: Site, listener: socket.socket) -> _Server:
     return server
 
 
+async def _turns() -> None:
+    """Some turns of the loop, in which asyncio does what it has put off; three would do."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
 class _Server:
     """Few connections at a time, each for one request."""
 
@@ -79,28 +85,34 @@ class _Server:
         """Look after a connection."""
         task = asyncio.get_running_loop().create_task(self._within_bounds(reader, writer))
         self._open[task] = None
-        task.add_done_callback(self._open.pop)
+        task.add_done_callback(lambda task: self._done(task, writer))
         if len(self._open) > _MOST:
             next(iter(self._open)).cancel()
 
+    def _done(self, task: asyncio.Task[None], writer: asyncio.StreamWriter) -> None:
+        """Hang up; not in the task itself, which may be cancelled before it has begun."""
+        self._open.pop(task)
+        writer.transport.abort()
+
     async def stop(self) -> None:
         """Hang up on everybody."""
+        for listener in self.socket.sockets:
+            # asyncio forgets to close whom it is about to let in when the listener closes.
+            asyncio.get_running_loop().remove_reader(listener.fileno())
+        await _turns()
         self.socket.close()
         for task in list(self._open):
             task.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)
         await self.socket.wait_closed()
+        await _turns()  # Until what is hung up is closed.
 
     async def _within_bounds(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        try:
+        with contextlib.suppress(OSError, EOFError, TimeoutError):
             async with asyncio.timeout(_PATIENCE):
                 await self._exchange(reader, writer)
-        except (OSError, EOFError, TimeoutError):
-            pass
-        finally:
-            writer.transport.abort()
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = h11.Connection(h11.SERVER, max_incomplete_event_size=_HEAD)
