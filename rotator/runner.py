@@ -23,7 +23,7 @@ from rotator.retirement import lingering
 from rotator.strategy import expiry_margin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from rotator.events import Level
@@ -112,13 +112,25 @@ class Runner:
             seen = await self._notifier.tell(looked.snapshot, looked.step)
 
     async def once(
-        self, policies: Iterable[Policy], *, demanded: bool, patience: timedelta
+        self,
+        policies: Iterable[Policy],
+        *,
+        demanded: bool,
+        patience: timedelta,
+        ended: Callable[[], None] = lambda: None,
     ) -> list[Result]:
-        """One pass: a look at each of ``policies``, repeated for ``patience`` while unready."""
+        """One pass: a look at each of ``policies``, repeated for ``patience`` while unready.
+
+        ``ended`` is called for each policy that is done with.
+        """
         started = self._world.clock.monotonic()
-        results = await asyncio.gather(
-            *(self._patiently(policy, demanded, patience) for policy in policies)
-        )
+
+        async def one(policy: Policy) -> Result:
+            result = await self._patiently(policy, demanded, patience)
+            ended()
+            return result
+
+        results = await asyncio.gather(*map(one, policies))
         self._world.emit(
             Event.PASS_COMPLETED,
             policies=len(results),

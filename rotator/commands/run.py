@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,12 +15,14 @@ from rotator.commands.monitoring import file_to_write, recorded, served
 from rotator.errors import ConfigError
 from rotator.events import Event
 from rotator.observe import observing
+from rotator.observe.progress import progress
 from rotator.runner import Ending, Runner
 from rotator.settings import Source
 from rotator.wiring import connected
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Callable
     from pathlib import Path
 
     from rotator.model import Policy
@@ -33,10 +36,39 @@ if TYPE_CHECKING:
 _PATIENCE = timedelta(seconds=60)
 
 
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    policies: list[Policy]
+    demanded: bool
+    patience: timedelta
+    metrics_file: Path | None
+
+
 def command(arguments: Namespace) -> int:
     """Run; 1 when a policy failed, or a hook could not be told."""
     source = Source(arguments.config, os.environ)
     settings = source.load()
+    wanted = _wanted(arguments, settings)
+    form = arguments.log_format or settings.log.format
+    level = arguments.log_level or settings.log.level
+    if wanted is None:
+        with observing(format=form, level=level) as emit:
+            _warn(settings, emit)
+            return asyncio.run(_daemon(settings, source, emit))
+    with (
+        progress("looking after policies", len(wanted.policies)) as bar,
+        observing(format=form, level=level, stream=bar.beside(sys.stdout)) as emit,
+    ):
+        _warn(settings, emit)
+        return asyncio.run(_pass(settings, wanted, emit, bar.step))
+
+
+def _wanted(arguments: Namespace, settings: Settings) -> _Pass | None:
+    """One pass over what; None for the daemon.
+
+    Raises:
+        ConfigError: The options do not go together.
+    """
     policies = chosen(settings, arguments.rotate)
     patience = duration(arguments.patience, "--patience")
     passing = arguments.once or bool(arguments.rotate)
@@ -45,23 +77,14 @@ def command(arguments: Namespace) -> int:
     if arguments.metrics_file is not None and not passing:
         raise ConfigError(["--metrics-file goes with --once or --rotate; the daemon has `http`"])
     metrics_file = file_to_write(arguments.metrics_file)
-    form = arguments.log_format or settings.log.format
-    level = arguments.log_level or settings.log.level
-    with observing(format=form, level=level) as emit:
-        for problem in settings.warnings:
-            emit(Event.CONFIG_WARNING, problem=problem)
-        if not passing:
-            return asyncio.run(_daemon(settings, source, emit))
-        wanted = _Pass(policies, bool(arguments.rotate), patience or _PATIENCE, metrics_file)
-        return asyncio.run(_pass(settings, wanted, emit))
+    if not passing:
+        return None
+    return _Pass(policies, bool(arguments.rotate), patience or _PATIENCE, metrics_file)
 
 
-@dataclass(frozen=True, slots=True)
-class _Pass:
-    policies: list[Policy]
-    demanded: bool
-    patience: timedelta
-    metrics_file: Path | None
+def _warn(settings: Settings, emit: Emit) -> None:
+    for problem in settings.warnings:
+        emit(Event.CONFIG_WARNING, problem=problem)
 
 
 async def _daemon(settings: Settings, source: Source, emit: Observer) -> int:
@@ -97,7 +120,9 @@ async def _daemon(settings: Settings, source: Source, emit: Observer) -> int:
     return 0
 
 
-async def _pass(settings: Settings, wanted: _Pass, emit: Observer) -> int:
+async def _pass(
+    settings: Settings, wanted: _Pass, emit: Observer, ended: Callable[[], None]
+) -> int:
     emit.attach(asyncio.get_running_loop())
     async with (
         recorded(settings, wanted.policies, emit, wanted.metrics_file) as watch,
@@ -106,7 +131,12 @@ async def _pass(settings: Settings, wanted: _Pass, emit: Observer) -> int:
         stop = stop_signal()
         runner = Runner(services.world, services.reconciler, concurrency=settings.run.concurrency)
         work = asyncio.create_task(
-            runner.once(wanted.policies, demanded=wanted.demanded, patience=wanted.patience)
+            runner.once(
+                wanted.policies,
+                demanded=wanted.demanded,
+                patience=wanted.patience,
+                ended=ended,
+            )
         )
         both: list[asyncio.Future[Any]] = [work, stop]
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)

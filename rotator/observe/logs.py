@@ -184,9 +184,10 @@ def observing(
     *,
     format: Format,  # noqa: A002 - as above
     level: Level,
+    stream: TextIO | None = None,
 ) -> Iterator[Observer]:
-    """As :func:`configure`, on standard output, until the block ends and all is written."""
-    observer = configure(format, level, sys.stdout)
+    """As :func:`configure`, until the block ends and all is written; by default on stdout."""
+    observer = configure(format, level, stream or sys.stdout)
     try:
         yield observer
     finally:

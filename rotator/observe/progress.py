@@ -13,13 +13,14 @@ import shutil
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from rotator import words
 from rotator.observe.writer import write_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import TextIO
 
 #: Work that is done sooner than this, in seconds, shows nothing.
 _PATIENCE = 0.5
@@ -61,6 +62,12 @@ class Progress:
         if self._thread.is_alive():
             self._thread.join(timeout=2)
 
+    def beside(self, stream: TextIO) -> TextIO:
+        """``stream``, or what to write to in its place if it shares our terminal."""
+        if not (self.shown and stream.isatty()):
+            return stream
+        return cast("TextIO", Above(self, stream.fileno()))
+
     def write_above(self, fd: int, text: str) -> None:
         """Write whole lines to the same terminal by another descriptor, and go on below them."""
         with self._turn:
@@ -70,11 +77,13 @@ class Progress:
     def _run(self) -> None:
         if self._over.wait(_PATIENCE):
             return
-        while not self._over.wait(_INTERVAL):
+        while True:
             width = shutil.get_terminal_size().columns
             seconds = time.monotonic() - self._began_at
             with self._turn:
                 self._put(_ERASE + drawn(self._what, self._done, self._total, seconds, width))
+            if self._over.wait(_INTERVAL):
+                break
         with self._turn:
             self._put(_ERASE)
 
@@ -104,7 +113,7 @@ class Above(io.TextIOBase):
 @contextlib.contextmanager
 def progress(what: str, total: int) -> Iterator[Progress]:
     """Show on stderr how far the block is, if that is a terminal and the block takes its time."""
-    able = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    able = sys.stderr.isatty() and os.environ.get("TERM") not in {None, "", "dumb"}
     shown = Progress(what, total, sys.stderr.fileno() if able else None)
     shown.start()
     try:

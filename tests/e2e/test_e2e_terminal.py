@@ -1,0 +1,84 @@
+"""What a person at a terminal sees, and a pipe does not."""
+
+import os
+import re
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+from e2e_stage import staged
+
+DAY = timedelta(days=1)
+BAR = "█░"
+
+
+@pytest.fixture
+def stage(tmp_path):
+    """Arize takes so long for its pages that a person begins to wonder."""
+    with staged(tmp_path, latency=timedelta(milliseconds=400)) as stage:
+        for _ in range(300):
+            stage.arize.seed_user_key("another")
+        for name in ("one", "two"):
+            key = stage.arize.seed_user_key(
+                name, created_at=stage.now - 10 * DAY, expires_at=stage.now + 80 * DAY
+            )
+            stage.add_policy(name, key, before_expiry="14d")
+            stage.put(name, api_key=key[1])
+        yield stage
+
+
+def at_terminal(stage, *arguments, stdout=None, **environ):
+    """Run with stderr, and stdout unless it goes elsewhere, on a terminal; what that shows."""
+    screen, fd = os.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "rotator", *arguments, "--config", str(stage.config)],
+        stdin=subprocess.DEVNULL,
+        stdout=stdout or fd,
+        stderr=fd,
+        env=stage.environ | {"TERM": "xterm", "COLUMNS": "80", "NO_COLOR": "1"} | environ,
+        cwd=stage.folder,
+    ) as process:
+        os.close(fd)
+        shown = _read(screen)
+        piped = process.stdout.read().decode() if process.stdout else ""
+    os.close(screen)
+    return shown, piped
+
+
+def _read(screen):
+    shown = b""
+    try:
+        while found := os.read(screen, 4096):
+            shown += found
+    except OSError:
+        pass  # How Linux says that nobody has the other end any more.
+    return shown.decode()
+
+
+@pytest.mark.parametrize("command", [["plan"], ["status"], ["run", "--once"]], ids=" ".join)
+def test_progress_is_on_the_terminal_and_never_in_the_pipe(stage, command):
+    shown, piped = at_terminal(stage, *command, stdout=subprocess.PIPE)
+
+    assert "0 of 2" in shown
+    assert shown.endswith("\r\x1b[K"), "nothing is left of it"
+    assert "one" in piped
+    assert not set(BAR) & set(piped.replace("█████░", ""))
+
+
+@pytest.mark.parametrize("environ", [{"TERM": "dumb"}, {"TERM": ""}])
+def test_a_terminal_that_cannot_erase_shows_none(stage, environ):
+    shown, _ = at_terminal(stage, "status", stdout=subprocess.PIPE, **environ)
+
+    assert "" == shown
+
+
+def test_events_stand_above_the_progress(stage):
+    shown, _ = at_terminal(stage, "run", "--once")
+
+    rows = re.split(r"\r\n|\r\x1b\[K", shown)
+    events = [row for row in rows if "policy.planned" in row]
+    assert 2 == len(events)
+    assert {"policy.planned"} == {row.split()[2] for row in events}
+    assert any(row.startswith("looking after policies") for row in rows)
+    assert "" == rows[-1]
