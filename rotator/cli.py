@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rotator import __version__
 from rotator.adapters.process import forbid_dumps
+from rotator.commands.completion import complete, policy_names
 from rotator.errors import ConfigError, RotatorError
 from rotator.words import printable
 
@@ -18,19 +19,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _EPILOG = """\
-exit codes: 0 all well (also: nothing was due, or another process is at it)
-            1 a policy failed, or a hook could not be told
-            2 the configuration or the command line is wrong
-configuration: rotator.yaml, or --config; see config/rotator.yaml for all of it"""
-
-
+rotator COMMAND --help tells more. Configuration: rotator.yaml, or --config.
+exit codes: 0 well; 1 a policy or a hook failed, or needs a person; 2 wrong usage"""
 _LAST_PORT = 65535
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; answers its exit code."""
     _open_what_is_closed()
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    if "_ARGCOMPLETE" in os.environ:
+        complete(parser)
+    arguments = parser.parse_args(argv)
     command: Callable[[argparse.Namespace], int] = import_module(
         f"rotator.commands.{arguments.command}"
     ).command
@@ -61,22 +61,38 @@ def _open_what_is_closed() -> None:
             setattr(sys, name, stream)
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Leaves room for the longest command, which argparse measures without its margin."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog)
+        self._action_max_length = 14
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="rotator",
+        usage="rotator [-h] [--version] COMMAND ...",
         description="Rotates Arize API keys and keeps the one in Vault working.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
         allow_abbrev=False,
+        add_help=False,
     )
-    parser.add_argument("--version", action="version", version=f"rotator {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    # Told by the usage; a list of them would push the commands off a small screen.
+    parser.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
+    version = f"rotator {__version__}"
+    parser.add_argument("--version", action="version", version=version, help=argparse.SUPPRESS)
+    commands = parser.add_subparsers(
+        title="commands", dest="command", metavar="COMMAND", required=True
+    )
     _add_run(commands)
     _add_plan(commands)
     _add_status(commands)
     _add_history(commands)
     _add_check(commands)
     _add_config(_command(commands, "health", "ask the daemon on this machine whether it lives"))
+    _add_completion(commands)
     _command(commands, "schema", "print the JSON Schema of the configuration, for editors")
     _add_sandbox(commands)
     demo = _command(commands, "demo", "rotate three keys on this machine, in half a minute")
@@ -94,12 +110,14 @@ def _add_run(commands: _Commands) -> None:
     mode.add_argument(
         "--once", action="store_true", help="one pass over all policies, then exit (CronJob)"
     )
-    mode.add_argument(
-        "--rotate",
-        action="append",
-        metavar="NAME",
-        default=[],
-        help="rotate this policy now, due or not, then exit (repeatable)",
+    _completed(
+        mode.add_argument(
+            "--rotate",
+            action="append",
+            metavar="NAME",
+            default=[],
+            help="rotate this policy now, due or not, then exit (repeatable)",
+        )
     )
     run.add_argument(
         "--patience",
@@ -129,12 +147,19 @@ def _add_status(commands: _Commands) -> None:
 def _add_history(commands: _Commands) -> None:
     history = _command(commands, "history", "show the last rotations of a policy")
     _add_config(history)
-    history.add_argument("policy", metavar="NAME", help="of the policy")
+    _completed(history.add_argument("policy", metavar="NAME", help="of the policy"))
     history.add_argument("--json", action="store_true", help="for programs; a stable format")
 
 
+def _add_completion(commands: _Commands) -> None:
+    completion = _command(commands, "completion", "print what a shell needs to complete commands")
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"))
+
+
 def _add_look(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("policies", nargs="*", metavar="NAME", help="these policies only")
+    _completed(
+        parser.add_argument("policies", nargs="*", metavar="NAME", help="these policies only")
+    )
     parser.add_argument("--json", action="store_true", help="for programs; a stable format")
 
 
@@ -197,6 +222,11 @@ def _add_log(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--log-format", choices=("auto", "json", "console"), help="default: json when piped"
     )
+
+
+def _completed(action: argparse.Action) -> None:
+    """Let a shell complete it with the names of policies."""
+    action.completer = policy_names  # type: ignore[attr-defined] # As argcomplete wants it.
 
 
 def _sentence(summary: str) -> str:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from rotator.settings.parts import Parts
     from rotator.settings.stamp import Stamp
 
-__all__ = ["Settings", "Source", "load", "parse_duration", "read_secret"]
+__all__ = ["Settings", "Source", "load", "names", "parse_duration", "read_secret"]
 
 _DEFAULTS = (Path("rotator.yaml"), Path("/etc/rotator/rotator.yaml"))
 #: Where keys live when neither Vault nor a directory is configured.
@@ -157,6 +157,14 @@ def http_of(paths: Sequence[Path], environ: Mapping[str, str]) -> Http | None:
     document = read(list(paths) or [_default()])
     environment.apply(document, environ)
     return sound(document.data).http
+
+
+def names(paths: Sequence[Path]) -> list[str]:
+    """The names of the policies in ``paths``, as for :func:`load`, whatever else is wrong."""
+    policies = read(list(paths) or [_default()]).data.get("policies")
+    named = policies if isinstance(policies, list) else []
+    found = [one.get("name") for one in named if isinstance(one, dict)]
+    return [name for name in found if isinstance(name, str)]
 
 
 def _default() -> Path:
