@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from rotator.errors import RotatorError
     from rotator.model import Plan, Snapshot, Step, Target
 
+#: So many steps are looked ahead, and no further.
+_AHEAD = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Write:
@@ -89,11 +92,11 @@ def outlook(s: Snapshot) -> Outlook:
 
 
 def rotation_ahead(s: Snapshot) -> Outlook:
-    """Look past hooks and the keys that wait to be revoked, to what happens to the key in use."""
+    """Look past hooks, waits and old keys, to what happens to the key in use."""
     s = all_told(s)
     row = outlook(s)
-    for _ in (*s.journal.retiring, *s.keys):
-        if row.action != "retire" or row.at is None:
+    for _ in range(_AHEAD):
+        if row.at is None or row.action not in {"retire", "wait"}:
             break
         s = replace(s, now=row.at)
         step = decide(s)

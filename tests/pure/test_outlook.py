@@ -20,6 +20,7 @@ from pure_builders import (
     mint,
     new,
     policy,
+    record,
     retiring,
     service,
     snapshot,
@@ -263,3 +264,23 @@ def test_an_old_key_of_which_nobody_knows_when_it_comes_first_is_passed_too():
 
     assert ("retire", "stray_key_appeared", NOW) == act(found)
     assert ("reissue", NOW + 66 * DAY) == ahead(key(), stray, doubted=(doubted,))
+
+
+def test_a_look_at_an_old_key_is_passed_as_well():
+    entry = retiring(at=NOW + HOUR)
+    known = record(old_key_id=entry.key_id, old_valid_until=entry.at)
+    journal = Journal(retiring=(entry,), history=(known,))
+
+    assert ("wait", "old_key_is_watched") == act(snapshot(key(), journal=journal))[:2]
+    assert ("reissue", NOW + 66 * DAY) == ahead(key(), retiring=(entry,), history=(known,))
+
+
+def test_where_there_is_no_end_of_waiting_nothing_is_told():
+    assert ("wait", None) == ahead(endless())
+    assert ("refuse", None) == ahead()
+
+
+def test_no_further_than_a_hundred_steps_are_looked_ahead():
+    old = tuple(retiring(f"{number:03}", at=NOW + number * MINUTE) for number in range(101))
+
+    assert ("retire", NOW + 100 * MINUTE) == ahead(key(), retiring=old)

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, strategies as st
 
-from rotator.words import bar, count, length, moment, printable, short, some
+from rotator.words import bar, count, length, moment, printable, short, some, span
 
 
 @pytest.mark.parametrize(
@@ -84,3 +84,20 @@ def test_of_many_names_three_are_told(names, expected):
 )
 def test_a_long_text_is_shortened_in_its_middle(text, expected):
     assert expected == short(text, 8)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (0.0031, "3.1 ms"),
+        (0.9996, "999.6 ms"),
+        (1.0, "1.0 s"),
+        (59.94, "59.9 s"),
+        (60, "1m"),
+        (5400, "1h30m"),
+        (-0.5, "-500.0 ms"),
+        (-90, "-1m30s"),
+    ],
+)
+def test_a_measured_time_is_told_in_its_unit(seconds, expected):
+    assert expected == span(seconds).replace("\N{NO-BREAK SPACE}", " ")
