@@ -3,7 +3,7 @@
 The layers, from the top; a module imports downward only, and a linter fails the build when one
 does not:
 
-- ``cli``, ``commands``: the command line. Wiring and words.
+- ``cli``, ``arguments``, ``commands``: the command line. Wiring and words.
 - ``sandbox``: an Arize and a Vault on loopback, for ``rotator demo`` and the tests.
 - ``wiring``, ``daemon``, ``runner``: which policy is looked at, when, by which task.
 - ``notify``: tells hooks that a rotation is done, one module for each kind of hook.
