@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 from adapter_arize_stage import HOUR, RAW, Clock, Source, listed
+from adapter_sockets import accepting
 
 from rotator.adapters.arize import ArizeIssuer, ArizeOptions
 from rotator.errors import Ambiguous, ConfigError, Rejected, Unavailable
@@ -43,24 +44,8 @@ async def issuer():
 @asynccontextmanager
 async def listening(answer):
     """A server that lets ``answer`` have each connection; yields its address."""
-    tasks = set()
-
-    async def accept(reader, writer):
-        tasks.add(asyncio.current_task())
-        try:
-            await answer(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    host, port = server.sockets[0].getsockname()
-    yield f"http://{host}:{port}"
-    server.close()
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    async with accepting(answer) as (host, port):
+        yield f"http://{host}:{port}"
 
 
 def saying(*pieces, head=b"HTTP/1.1 201 Created\r\nContent-Length: 100000\r\n\r\n"):

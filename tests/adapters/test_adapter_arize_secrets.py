@@ -30,6 +30,7 @@ from adapter_arize_stage import (
     page,
     problem,
 )
+from adapter_sockets import accepting
 
 from rotator.adapters.arize import ArizeIssuer, ArizeOptions
 from rotator.errors import ConfigError, RotatorError
@@ -130,14 +131,12 @@ async def test_a_cancelled_request_shows_no_frame_that_holds_a_secret():
 async def test_a_cancelled_request_on_a_socket_shows_no_frame_that_holds_a_secret():
     asked = asyncio.Event()
 
-    async def silence(reader, writer):
+    async def silence(reader, _):
         await reader.readuntil(b"\r\n\r\n")
         asked.set()
         await reader.read()
-        writer.close()
 
-    async with await asyncio.start_server(silence, "127.0.0.1", 0) as server:
-        host, port = server.sockets[0].getsockname()
+    async with accepting(silence) as (host, port):
         options = ArizeOptions(f"http://{host}:{port}", Source())
         issuer = ArizeIssuer(options, clock=Clock(), emit=print)
         task = asyncio.create_task(issuer.keys(Scope()))
@@ -175,11 +174,9 @@ async def test_no_library_logs_a_secret(caplog):
         await reader.readuntil(b"\r\n\r\n")
         body = json.dumps(listed("K2") | {"key": RAW}).encode()
         writer.write(b"HTTP/1.1 201 Created\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
-        writer.close()
 
     caplog.set_level(logging.DEBUG)
-    async with await asyncio.start_server(echo, "127.0.0.1", 0) as server:
-        host, port = server.sockets[0].getsockname()
+    async with accepting(echo) as (host, port):
         options = ArizeOptions(f"http://{host}:{port}", Source())
         issuer = ArizeIssuer(options, clock=Clock(), emit=print)
         await issuer.refresh("K1", expires_at=None, grace=HOUR)

@@ -1,9 +1,10 @@
 """News to tell, and a server on loopback that takes down what it is told, to the byte."""
 
-import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+
+from adapter_sockets import accepting
 
 from rotator.notices import News
 from rotator.secrets import Secret
@@ -69,25 +70,10 @@ def _split(line):
 
 @asynccontextmanager
 async def listening(*answers, **options):
-    server, tasks = Server(answers=list(answers)), set()
-
-    async def accept(reader, writer):
-        tasks.add(asyncio.current_task())
-        try:
-            await server.serve(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass
-        finally:
-            writer.close()
-
-    listener = await asyncio.start_server(accept, "127.0.0.1", 0, **options)
-    host, port = listener.sockets[0].getsockname()
-    server.url = f"{'https' if options else 'http'}://{host}:{port}"
-    yield server
-    listener.close()
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    server = Server(answers=list(answers))
+    async with accepting(server.serve, **options) as (host, port):
+        server.url = f"{'https' if options else 'http'}://{host}:{port}"
+        yield server
 
 
 def reading(text):
