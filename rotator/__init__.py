@@ -6,6 +6,7 @@ does not:
 - ``cli``, ``arguments``, ``commands``: the command line. Wiring and words.
 - ``sandbox``: an Arize and a Vault on loopback, for ``rotator demo`` and the tests.
 - ``wiring``, ``daemon``, ``runner``: which policy is looked at, when, by which task.
+- ``sinks``: keeps files on this machine at what the store holds.
 - ``notify``: tells hooks that a rotation is done, one module for each kind of hook.
 - ``reconcile``: gather, decide, act: the only place where a key is minted, stored or revoked.
 - ``adapters``, ``observe``, ``settings``: Arize, Vault, files, the clock; events; configuration.

@@ -54,6 +54,8 @@ class Event(StrEnum):
     ROTATION_FAILED = "rotation.failed"
     KEY_RETIRED = "rotation.retired"
     RETIRE_FAILED = "rotation.retire_failed"
+    FILE_WRITTEN = "file.written"
+    FILE_FAILED = "file.failed"
     NOTIFY_SENT = "notify.sent"
     NOTIFY_FAILED = "notify.failed"
     NOTIFY_GIVEN_UP = "notify.given_up"
@@ -72,9 +74,9 @@ COMMON = ("policy", "reason", "key_id", "redacted_key", "expires_at")
 
 _ROTATION = ("rotation_id", "strategy", "old_key_id", "old_redacted_key")
 _ERROR = ("error", "error_code", "remedy")
-_HOOK = ("rotation_id", "hook", "kind", "attempt")
+_HOOK = ("rotation_id", "file", "hook", "kind", "attempt")
 #: Groups of events that concern a policy.
-POLICY_GROUPS = frozenset({"policy", "rotation", "notify"})
+POLICY_GROUPS = frozenset({"policy", "rotation", "file", "notify"})
 
 #: What a field means, the same in every event. Times are UTC, as in ``2026-11-23T08:31:02Z``.
 FIELDS: dict[str, str] = {
@@ -98,6 +100,7 @@ FIELDS: dict[str, str] = {
     "duration_seconds": "Seconds that what the event tells of took.",
     "target": "Where the key goes: path in the store, `#`, field.",
     "target_version": "Version of the secret after the write.",
+    "file": "A file that holds the key, as the configuration names it.",
     "hook": "Name of the hook.",
     "kind": "What kind of hook: `http`, `command`, `signal` or `kubernetes`.",
     "attempt": "Which try in a row this was, from 1.",
@@ -122,7 +125,8 @@ FIELDS: dict[str, str] = {
     "rotated": "Number of policies whose key was rotated.",
     "failed": "Number of policies that failed.",
     "skipped": "Number of policies that another process was at.",
-    "behind": "Number of policies whose key is well, but of which a hook has not heard yet.",
+    "behind": "Number of policies whose key is well, but a hook has not heard of it yet, or a file "
+    "on this machine lacks it.",
     "in_flight": "Number of keys that are minted and not yet delivered.",
     "signal": "Name of the signal.",
     "source": "How it was noticed: by a `rotation` of ours, or in the place that the configuration "
@@ -304,19 +308,29 @@ CATALOGUE: dict[Event, Meaning] = {
         "An old key could not be revoked and stays valid; tried again at `retry_at`.",
         ("rotation_id", *_ERROR, "retry_at"),
     ),
+    Event.FILE_WRITTEN: Meaning(
+        "info", "A file on this machine holds what the store holds, and did not before.", ("file",)
+    ),
+    Event.FILE_FAILED: Meaning(
+        "error",
+        "A file on this machine could not be brought up to what the store holds, and is as it was; "
+        "tried again at `retry_at`.",
+        ("file", *_ERROR, "attempt", "retry_at"),
+    ),
     Event.NOTIFY_SENT: Meaning(
-        "info", "A hook was told of a rotation.", (*_HOOK, "duration_seconds")
+        "info",
+        "A hook was told of a rotation, or of a file that changed.",
+        (*_HOOK, "duration_seconds"),
     ),
     Event.NOTIFY_FAILED: Meaning(
         "warning",
-        "A hook could not be told of a rotation, which is done all the same; tried again at "
+        "A hook could not be told of what is done all the same; tried again at "
         "`retry_at`, by whichever process is there then.",
         (*_HOOK, "duration_seconds", *_ERROR, "retry_at"),
     ),
     Event.NOTIFY_GIVEN_UP: Meaning(
         "error",
-        "A hook was not told of a rotation for as long as `run.notify_for` allows, and will not "
-        "be.",
+        "A hook could not be told for as long as `run.notify_for` allows, and will not be.",
         (*_HOOK, "duration_seconds", *_ERROR),
     ),
     Event.OLD_KEY_IN_USE: Meaning(

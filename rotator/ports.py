@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rotator.errors import RotatorError
     from rotator.events import Event
-    from rotator.journal import Journal
+    from rotator.journal import Current, Journal
     from rotator.keys import Listing, Minted, Order, Scope
     from rotator.model import Held, Limits, Snapshot, Spooled, Step, Target
     from rotator.notices import News
@@ -243,6 +243,58 @@ class Hook(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A file was changed, ``age`` ago, and ``hook`` has not heard of that yet."""
+
+    hook: str
+    id: str
+    age: timedelta
+
+
+class Sink(Protocol):
+    """A file on this machine that holds what the store holds."""
+
+    @property
+    def place(self) -> str:
+        """Where it is, for events."""
+        ...
+
+    @property
+    def hooks(self) -> Mapping[str, Hook]:
+        """Who hears of a change, by name."""
+        ...
+
+    async def update(self, secret: Secret, current: Current | None, change: str) -> bool:
+        """Let the file hold ``secret``, at once or not at all. Whether that changed anything.
+
+        Args:
+            secret: The key.
+            current: What is known of it, if anything.
+            change: An id for this change, should it be one.
+
+        Raises:
+            RotatorError: It could not be written, and is as it was.
+        """
+        ...
+
+    async def waiting(self) -> Sequence[Change]:
+        """What hooks have not heard of yet, also if another process made the change.
+
+        Raises:
+            RotatorError: That cannot be told.
+        """
+        ...
+
+    async def heard(self, change: Change) -> None:
+        """The hook has heard, or never will.
+
+        Raises:
+            RotatorError: That could not be noted; it is told once more.
+        """
+        ...
+
+
 class Emit(Protocol):
     """Says that something happened. Never blocks, never raises."""
 
@@ -293,3 +345,5 @@ class World:
     spool: Spool = default(default_factory=NoSpool)
     #: By policy and name.
     hooks: Mapping[str, Mapping[str, Hook]] = default(default_factory=dict)
+    #: By policy.
+    sinks: Mapping[str, Sequence[Sink]] = default(default_factory=dict)

@@ -20,6 +20,7 @@ from rotator.model import Locked, Notify, Refuse
 from rotator.notices import behind
 from rotator.notify.notifier import Notifier
 from rotator.retirement import lingering
+from rotator.sinks.keeper import Keeper
 from rotator.strategy import expiry_margin
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Ending(StrEnum):
     LOCKED = "locked"
     #: Tried again soon: a service was not ready.
     UNREADY = "unready"
-    #: The key is well, but a hook has not heard of it yet; tried again soon.
+    #: The key is well, but a hook has not heard of it yet, or a file lacks it; tried again soon.
     BEHIND = "behind"
     FAILED = "failed"
 
@@ -68,6 +69,7 @@ class Runner:
         self._world = world
         self._reconciler = reconciler
         self._notifier = Notifier(world)
+        self._keeper = Keeper(world)
         self._slots = asyncio.Semaphore(concurrency)
         self._planned: dict[str, datetime | None] = {}
 
@@ -79,6 +81,15 @@ class Runner:
             demanded: A person wants it rotated now.
             attempt: How many looks in a row this one is, should it fail as the others did.
         """
+        result = await self._look(policy, demanded=demanded, attempt=attempt)
+        again = await self._keeper.keep(policy)
+        if again is None:
+            return result
+        well = result.ending in {Ending.WELL, Ending.LOCKED}
+        next_at = again if result.next_at is None else min(again, result.next_at)
+        return replace(result, ending=Ending.BEHIND if well else result.ending, next_at=next_at)
+
+    async def _look(self, policy: Policy, *, demanded: bool, attempt: int) -> Result:
         try:
             looked, step = await self._reconcile(policy, demanded=demanded)
         except Temporary as error:

@@ -22,7 +22,7 @@ from rotator.reconcile import Reconciler
 from rotator.settings import read_secret, schema
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 
     from rotator.adapters.vault import (
         AppRoleAuth,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         VaultStore,
     )
     from rotator.model import Snapshot, Step
-    from rotator.ports import Called, Emit, SecretStore, Spool
+    from rotator.ports import Called, Emit, SecretStore, Sink, Spool
     from rotator.secrets import Secret
     from rotator.settings import Settings
     from rotator.settings.sections import SecretSource
@@ -61,7 +61,7 @@ class Connected:
     world: World
     listings: Listings
     reconciler: Reconciler
-    #: Takes up the hooks of another configuration; for the rest, connect anew.
+    #: Takes up the hooks and files of another configuration; for the rest, connect anew.
     configure: Callable[[Settings], None]
 
 
@@ -94,6 +94,7 @@ async def connected(
     anywhere = _anywhere(store, read, hide)
     issuer = ArizeIssuer(_arize(settings, anywhere), clock=clock, emit=emit, called=watch.called)
     hooks = hooks_of(settings.root.policies, anywhere, environ)
+    sinks = dict(_sinks(settings, anywhere, environ))
     world = World(
         issuer=issuer,
         store=store,
@@ -106,11 +107,14 @@ async def connected(
         seen=watch.seen,
         spool=_spool(settings, store, emit),
         hooks=hooks,
+        sinks=sinks,
     )
     listings = Listings(issuer, clock)
 
     def configure(new: Settings) -> None:
         hooks.update(hooks_of(new.root.policies, anywhere, environ))
+        sinks.clear()
+        sinks.update(_sinks(new, anywhere, environ))
 
     try:
         yield Connected(world, listings, Reconciler(world, listings), configure)
@@ -139,6 +143,17 @@ def _spool(settings: Settings, store: SecretStore, emit: Emit) -> Spool:
 
     # A spool without Vault is refused as a mistake in the configuration.
     return SealedSpool(settings.spool, KeyPair(cast("VaultStore", store)), emit)
+
+
+def _sinks(
+    settings: Settings, read: ReadAnywhere, environ: Mapping[str, str]
+) -> Mapping[str, Sequence[Sink]]:
+    """The files that are configured. Imported here: most do without."""
+    if not any(policy.write for policy in settings.root.policies):
+        return {}
+    from rotator.sinks.making import sinks_of  # noqa: PLC0415
+
+    return sinks_of(settings.root.policies, read, environ)
 
 
 def _vault(vault: schema.Vault, called: Called, read: Read) -> VaultOptions:

@@ -43,6 +43,8 @@ _LOCK_TIMEOUT, _LOCK_PAUSE = 10.0, 0.005
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+#: What to do about a path that cannot be one of a file.
+_WHERE = "check `files.directory` and the path of the target"
 _WRONG = {errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
 
 
@@ -222,19 +224,19 @@ def _prove_writable(files: Sequence[Path]) -> None:
 
 
 @contextlib.contextmanager
-def translated(file: Path) -> Iterator[None]:
+def translated(file: Path, *, wrong: str = _WHERE) -> Iterator[None]:
     """The errors of the file system in our own terms."""
     try:
         yield
     except OSError as error:
-        raise _failure(error, f"{error.filename or file}: {error.strerror}") from error
+        raise _failure(error, f"{error.filename or file}: {error.strerror}", wrong) from error
 
 
-def _failure(error: OSError, words: str) -> RotatorError:
+def _failure(error: OSError, words: str, wrong: str = _WHERE) -> RotatorError:
     if error.errno in _FULL:
         return Temporary(words, remedy="make room")
     if error.errno in _DENIED:
         return NotPermitted(words, remedy="let the user that rotator runs as write there")
     if error.errno in _WRONG:
-        return Rejected(words, remedy="check `files.directory` and the path of the target")
+        return Rejected(words, remedy=wrong)
     return Unavailable(words)

@@ -33,12 +33,13 @@ def hooks_of(
         environ: The variables, of which commands get a few.
     """
     return {
-        policy.name: {one.title: _hook(one, read, environ) for one in policy.notify}
+        policy.name: {one.title: hook_of(one, read, environ) for one in policy.notify}
         for policy in policies
     }
 
 
-def _hook(one: written.Hook, read: Read, environ: Mapping[str, str]) -> Hook:
+def hook_of(one: written.Hook, read: Read, environ: Mapping[str, str]) -> Hook:
+    """One hook."""
     if one.http is not None:
         return _post(one.http, one, read)
     if one.command is not None:

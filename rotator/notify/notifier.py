@@ -77,23 +77,9 @@ class Notifier:
             return notices.id_of(notice), None
         error = await attempt(hook, notices.news_of(s.policy, notice, record))
         fields["duration_seconds"] = round(world.clock.monotonic() - started, 6)
-        return notices.id_of(notice), self._told(notice, fields, error)
-
-    def _told(
-        self, notice: Notice, fields: dict[str, object], error: RotatorError | None
-    ) -> datetime | None:
-        """Say what came of a try. When to try again."""
-        emit, now = self._world.emit, self._world.clock.now()
-        if error is None:
-            emit(Event.NOTIFY_SENT, **fields)
-            return None
-        if now >= notice.until:
-            emit(Event.NOTIFY_GIVEN_UP, **fields, **facts.of_error(error))
-            return None
-        asked = error.delay if isinstance(error, Temporary) else None
-        again = now + polite(notice.failures + 1, jitter=self._world.jitter(), asked=asked)
-        emit(Event.NOTIFY_FAILED, **fields, **facts.of_error(error), retry_at=again)
-        return again
+        final = world.clock.now() >= notice.until
+        again = outcome(world, fields, error, tries=notice.failures + 1, final=final)
+        return notices.id_of(notice), again
 
     async def _settle(self, s: Snapshot, ends: dict[NoticeId, datetime | None]) -> Snapshot | None:
         """Write down what came of it, over whatever others have written meanwhile.
@@ -126,6 +112,27 @@ async def attempt(hook: Hook, news: News) -> RotatorError | None:
         # Without its words, which are of nobody knows whom.
         return Temporary(f"{type(error).__name__} in the {hook.kind} hook", remedy="report it")
     return None
+
+
+def outcome(
+    world: World,
+    fields: dict[str, object],
+    error: RotatorError | None,
+    *,
+    tries: int,
+    final: bool,
+) -> datetime | None:
+    """Say what came of a try. When to try again: None, when it worked, or it was the last."""
+    if error is None:
+        world.emit(Event.NOTIFY_SENT, **fields)
+        return None
+    if final:
+        world.emit(Event.NOTIFY_GIVEN_UP, **fields, **facts.of_error(error))
+        return None
+    asked = error.delay if isinstance(error, Temporary) else None
+    again = world.clock.now() + polite(tries, jitter=world.jitter(), asked=asked)
+    world.emit(Event.NOTIFY_FAILED, **fields, **facts.of_error(error), retry_at=again)
+    return again
 
 
 def _fields(

@@ -42,6 +42,7 @@ _GROUPS = {
     "clock": "Time",
     "policy": "A policy",
     "rotation": "A rotation",
+    "file": "A file beside the store",
     "notify": "A hook",
     "management_key": "The management key",
     "vault": "Vault",

@@ -109,6 +109,7 @@ HELP: dict[str, dict[str, str]] = {
         "windows": "When rotations may begin, one or a list; without, whenever they are due. No key"
         " expires of waiting for one.",
         "notify": "Who hears of each rotation that is done: one hook, or a list of them.",
+        "write": "Files on this machine that hold what the store holds: one, or a list of them.",
         "suspend": "Begin nothing and revoke nothing for this policy. What is in flight ends.",
     },
     "Window": {
@@ -193,6 +194,14 @@ HELP: dict[str, dict[str, str]] = {
         "api": "The API server; the one of the pod unless given.",
         "token": f"The service account's; the pod's unless given. {_READ}",
         "ca_cert": "Authorities of the API server (PEM); the pod's unless given.",
+    },
+    "Sink": {
+        "file": "Path of the file, in a directory that is there.",
+        "mode": "Its permissions, in quotes.",
+        "owner": "user, user:group or :group, by name or number; rotator's own unless given.",
+        "format": "raw: the key and nothing else. dotenv: lines NAME=value. json: an object.",
+        "names": "Facts, each with the name under which it stands: `key` and facts about it.",
+        "then": "Hooks that hear of each change of this file: one, or a list of them.",
     },
     "Delivery": {
         "path": "Path of the secret below the mount. Its other fields are kept.",

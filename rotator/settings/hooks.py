@@ -1,4 +1,4 @@
-"""What may be told of a rotation, and how: the sections below ``notify``. Fields only."""
+"""What happens after a delivery: the sections below ``notify`` and ``write``. Fields only."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from rotator.settings.durations import Duration
-from rotator.settings.sections import POD_TOKEN, Filled, SecretSource, Section, Variable
+from rotator.settings.sections import POD_TOKEN, Filled, SecretSource, Section, Variable, as_list
 
 #: What a process may be sent. Others end it, or cannot be handled by it.
 Signal = Literal["HUP", "USR1", "USR2", "INT", "TERM", "QUIT", "WINCH"]
 Kind = Literal["http", "command", "signal", "kubernetes"]
 #: How a CloudEvent is laid out in a request.
 Mode = Literal["structured", "binary"]
+#: How a key is laid out in a file.
+FileFormat = Literal["raw", "dotenv", "json"]
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 
@@ -42,6 +44,20 @@ def _namespace(name: str) -> str:
     if not re.fullmatch(_LABEL, name) or len(name) > 63:  # noqa: PLR2004 - of a DNS label
         raise ValueError("is not the name of a namespace; write one like apps")
     return name
+
+
+def _mode(text: str) -> str:
+    if not re.fullmatch(r"0?[0-7]{3}", text):
+        raise ValueError("is not a mode; write it in quotes, like '0640'")
+    if int(text, 8) & 0o400 == 0:
+        raise ValueError("lets not even its owner read the file; write it like '0640'")
+    return text
+
+
+def _owner(text: str) -> str:
+    if not re.fullmatch(r"[\w.-]*(:[\w.-]+)?", text) or not text:
+        raise ValueError("is not an owner; write user, user:group or :group, by name or number")
+    return text
 
 
 class HttpHook(Section):
@@ -109,3 +125,19 @@ class Hook(Section):
     def title(self) -> str:
         """Its name in the journal and in events."""
         return self.name or self.kind
+
+
+class Sink(Section):
+    """A file on this machine that holds what the store holds."""
+
+    file: Path
+    mode: Annotated[str, AfterValidator(_mode)] = "0600"
+    owner: Annotated[str, AfterValidator(_owner)] | None = None
+    format: FileFormat = "raw"
+    names: dict[str, str] = Field(default={})
+    then: Annotated[tuple[Hook, ...], BeforeValidator(as_list)] = ()
+
+    @property
+    def default_name(self) -> str:
+        """Of the key, where no names are given."""
+        return "ARIZE_API_KEY" if self.format == "dotenv" else "api_key"

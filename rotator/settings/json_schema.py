@@ -14,7 +14,8 @@ from pydantic import BaseModel
 
 from rotator import words
 from rotator.settings.help import HELP
-from rotator.settings.schema import FACTS, REGIONS, Root
+from rotator.settings.schema import REGIONS, Root
+from rotator.settings.sections import FACTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,6 +58,7 @@ _LISTED = {
     "HttpHook",
     "SignalHook",
     "KubernetesHook",
+    "Sink",
     "OrgRoles",
     "SpaceRoles",
 }
@@ -71,7 +73,8 @@ def json_schema() -> Json:
     parts["SecretSource"] |= {"minProperties": 1, "maxProperties": 1}
     parts["Role"] = _or_text(parts["Role"])
     parts["Delivery"]["properties"]["metadata"]["propertyNames"] = {"enum": list(FACTS)}
-    for field in ("deliver", "windows", "notify"):
+    parts["Sink"]["properties"]["names"]["propertyNames"] = {"enum": ["key", *FACTS]}
+    for field in ("deliver", "windows", "notify", "write"):
         _one_or_many(parts["Policy"]["properties"][field])
     whole: Json = {"$schema": _DRAFT, "title": "Configuration of rotator"}
     return whole | dict(_plain(schema))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from rotator import words
 from rotator.settings import hook_rules, pacing
 from rotator.settings.addresses import fault_of_url, of_way
-from rotator.settings.schema import FACTS, REGIONS
+from rotator.settings.schema import REGIONS
+from rotator.settings.sections import FACTS
 from rotator.settings.sources import fault_of, read_secret
 
 if TYPE_CHECKING:
@@ -114,6 +115,8 @@ def _claims(
         "this key is rotated by policy",
         "let one policy deliver it to both",
     )
+    for file, spot in hook_rules.files(policy, where):
+        yield ("file", file), spot, "this file is written by policy", "choose another file"
     for place, delivery in enumerate(policy.deliver):
         for name, spot in _fields_of(delivery).items():
             yield (

@@ -10,14 +10,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from rotator.settings.durations import Duration
-from rotator.settings.hooks import Hook
+from rotator.settings.hooks import Hook, Sink
 from rotator.settings.http import Http
 from rotator.settings.sections import POD_TOKEN, Filled, KvPath, SecretSource, Section, as_list
 from rotator.settings.windows import Cron, Zone
 
 REGIONS = ("us-central-1a", "us-east-1b", "eu-west-1a", "ca-central-1a")
-#: Facts about a key that can be written beside it.
-FACTS = ("key_id", "expires_at", "rotated_at", "redacted_key", "name")
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "json", "console"]
@@ -260,6 +258,7 @@ class Policy(Section):
     windows: Annotated[tuple[Window, ...], BeforeValidator(as_list), Filled] = ()
     suspend: bool = False
     notify: Annotated[tuple[Hook, ...], BeforeValidator(as_list)] = ()
+    write: Annotated[tuple[Sink, ...], BeforeValidator(as_list)] = ()
 
 
 class Root(Section):

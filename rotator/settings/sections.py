@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+#: Facts about a key that can be written beside it.
+FACTS = ("key_id", "expires_at", "rotated_at", "redacted_key", "name")
 #: Where the kubelet puts the pod's token.
 POD_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import stat
+import subprocess
 import sys
 import threading
 import urllib.parse
@@ -122,3 +124,61 @@ def test_one_that_fails_ends_a_pass_with_1_and_the_next_pass_tells(stage):
     assert ["http"] == [event["hook"] for event in second.named("notify.sent")]
     ids = {json.loads(body)["id"] for _, body in stage.server.taken}
     assert 1 == len(ids)
+
+
+WAITING = """
+import signal, sys, time
+signal.signal(signal.SIGHUP, lambda *_: open("heard", "a").write("x"))
+print("ready", flush=True)
+while True:
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def neighbour(tmp_path):
+    arguments = [sys.executable, "-c", WAITING]
+    with subprocess.Popen(arguments, cwd=tmp_path, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        (tmp_path / "app.pid").write_text(str(process.pid), encoding="utf-8")
+        yield process
+        process.kill()
+
+
+def test_a_file_is_kept_at_what_the_store_holds_and_its_reader_hears(stage, neighbour):
+    assert neighbour.poll() is None
+    env, pid_file = stage.folder / "arize.env", stage.folder / "app.pid"
+    del stage.policies[0]["notify"]
+    signalling = {"signal": {"pid_file": str(pid_file)}}
+    stage.policies[0]["write"] = {
+        "file": str(env),
+        "mode": "0640",
+        "format": "dotenv",
+        "names": {"key": "ARIZE_API_KEY", "key_id": "ARIZE_KEY_ID"},
+        "then": signalling,
+    }
+
+    first, second = stage.run("--once"), stage.run("--once")
+
+    done = first.named("rotation.completed")[0]
+    assert f"ARIZE_API_KEY={stage.held('ci')}\nARIZE_KEY_ID={done['key_id']}\n" == (
+        env.read_text(encoding="utf-8")
+    )
+    assert 0o640 == stat.S_IMODE(env.stat().st_mode)
+    assert ([1, 1], [0, 0]) == tuple(
+        [len(run.named(name)) for name in ("file.written", "notify.sent")]
+        for run in (first, second)
+    )
+    assert "x" == (stage.folder / "heard").read_text(encoding="utf-8")
+    assert stage.held("ci") not in first.out + second.out
+
+
+def test_a_sidecar_has_its_file_also_while_the_provider_is_down(stage):
+    file = stage.folder / "key"
+    del stage.policies[0]["notify"]
+    stage.policies[0]["write"] = {"file": str(file)}
+    stage.urls["arize"] = "http://127.0.0.1:9"
+
+    run = stage.run("--once", "--patience", "1s")
+
+    assert (1, stage.raws["ci"]) == (run.code, file.read_text(encoding="utf-8"))

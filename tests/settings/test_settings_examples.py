@@ -9,7 +9,8 @@ from settings_stage import ENVIRON, wrote
 
 from rotator.model import Choice
 from rotator.settings import load, schema
-from rotator.settings.schema import FACTS, REGIONS
+from rotator.settings.schema import REGIONS
+from rotator.settings.sections import FACTS
 
 CONFIG = Path(__file__).parents[2] / "config"
 REFERENCE = (CONFIG / "rotator.yaml").read_text(encoding="utf-8")

@@ -1,6 +1,7 @@
 """What may be written below ``notify``, and what is said of every mistake in it."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from settings_stage import CANARY, ENVIRON, VALID, loaded, problems, wrote
@@ -8,6 +9,8 @@ from settings_stage import CANARY, ENVIRON, VALID, loaded, problems, wrote
 from rotator.notices import News
 from rotator.notify.command import variables
 from rotator.notify.making import hooks_of
+from rotator.sinks.files import FileSink
+from rotator.sinks.making import sinks_of
 
 AT = "rotator.yaml:11: policies[0].notify"
 NAME = (
@@ -244,12 +247,140 @@ def test_an_address_is_not_part_of_what_settings_show():
     assert CANARY not in repr(settings)
 
 
+# --- files ---
+
+
+def writing(text):
+    return f"{VALID}    write: {text}\n"
+
+
+def sinks(text):
+    return sinks_of(loaded(writing(text)).root.policies, None, ENVIRON).get("ci", ())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{file: /f}", FileSink(Path("/f"), names={"key": "api_key"})),
+        (
+            "[{file: /f, mode: '640', owner: '1:2', format: dotenv}]",
+            FileSink(Path("/f"), 0o640, "1:2", "dotenv", {"key": "ARIZE_API_KEY"}),
+        ),
+        (
+            "[{file: /f, mode: '0440', owner: ':g', format: json, names: {key: k, key_id: i}}]",
+            FileSink(Path("/f"), 0o440, ":g", "json", {"key": "k", "key_id": "i"}),
+        ),
+    ],
+)
+def test_a_file_may_be_written(text, expected):
+    assert (expected,) == sinks(text)
+
+
+def test_hooks_may_hear_of_a_file():
+    (sink,) = sinks("{file: /f, then: {signal: {pid_file: /p}}}")
+
+    assert {"signal": "signal"} == {name: hook.kind for name, hook in sink.hooks.items()}
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "words"),
+    [
+        ("[{}]", "[0].file", "is missing; add it"),
+        ("[{file: /f, mode: 0640}]", "[0].mode", "must be text; put a number in quotes"),
+        *(
+            (
+                f"[{{file: /f, mode: '{mode}'}}]",
+                "[0].mode",
+                "is not a mode; write it in quotes, like '0640'",
+            )
+            for mode in ("8", "0648", "u=rw", "4755", "")
+        ),
+        (
+            "[{file: /f, mode: '0040'}]",
+            "[0].mode",
+            "lets not even its owner read the file; write it like '0640'",
+        ),
+        *(
+            (
+                f"[{{file: /f, owner: '{owner}'}}]",
+                "[0].owner",
+                "is not an owner; write user, user:group or :group, by name or number",
+            )
+            for owner in ("", ":", "a:b:c", "a b")
+        ),
+        ("[{file: /f, format: env}]", "[0].format", "must be 'raw', 'dotenv' or 'json'"),
+        (
+            "[{file: /f, names: {key: k}}]",
+            "[0].names",
+            "goes with dotenv and json; set `format`, or remove it",
+        ),
+        (
+            "[{file: /f, format: json, names: {key_id: k}}]",
+            "[0].names",
+            "leaves out the key itself; add `key`",
+        ),
+        (
+            "[{file: /f, format: json, names: {key: k, keyid: i}}]",
+            "[0].names.keyid",
+            "unknown fact; did you mean `key_id`?",
+        ),
+        (
+            "[{file: /f, format: dotenv, names: {key: my-key}}]",
+            "[0].names.key",
+            "is not the name of a variable; write one like ARIZE_API_KEY",
+        ),
+        (
+            "[{file: /f, format: json, names: {key: k, name: k}}]",
+            "[0].names",
+            "two facts have one name; choose another for one",
+        ),
+        (
+            "[{file: /f}, {file: /f}]",
+            "[1].file",
+            "this file is written by policy 'ci' already; choose another file",
+        ),
+        (
+            "[{file: /f, then: [{command: [sh]}, {command: [sh]}]}]",
+            "[0].then[1]",
+            "is the second one named 'command'; give it a `name` of its own",
+        ),
+        (
+            "[{file: /f, then: {command: [sh], keep_env: [VAULT_TOKEN]}}]",
+            "[0].then.keep_env[0]",
+            "holds a secret of rotator's own; give the command another one",
+        ),
+        (
+            "[{file: /f, then: {kubernetes: {workloads: [deployment/x], token: {file: secret}}}}]",
+            "[0].then.kubernetes",
+            "would restart the workload once a file; write it under `notify`",
+        ),
+        (
+            "[{file: /f, then: {http: {url_from: {env: HOOK_URL}}}}]",
+            "[0].then.http.url_from",
+            "the variable HOOK_URL is not set; export it",
+        ),
+    ],
+)
+def test_every_mistake_in_a_file_is_a_line_with_its_remedy(text, path, words):
+    assert [f"{AT.replace('notify', 'write')}{path}: {words}"] == problems(writing(text))
+
+
+@pytest.mark.parametrize("mode", ["0644", "604", "0606"])
+def test_a_key_that_everybody_may_read_is_a_warning(mode):
+    (warning,) = loaded(writing(f"[{{file: /f, mode: '{mode}'}}]")).warnings
+
+    assert warning.endswith(
+        ".write[0].mode: lets everybody read the key; take that away from the others"
+    )
+
+
 def test_a_rotator_that_is_a_hook_does_not_take_the_facts_for_settings():
     facts = (
+        "file",
         *("rotation_id", "reason", "strategy", "key_id", "redacted_key", "expires_at"),
         *("old_key_id", "old_redacted_key", "old_valid_until", "targets"),
     )
     news = News("i", "t", "p", "s", datetime.now(UTC), dict.fromkeys(facts, "x"))
 
-    assert 13 == len(variables(news))
+    assert 14 == len(variables(news))
     assert () == loaded(VALID, ENVIRON | variables(news)).warnings
