@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 # The judges of the sandbox: one release of the official SDK for each era of the wire format.
 SDKS   := 8.32.0 8.36.0 8.61.0
 
-.PHONY: demo test kills replicas lint format clean
+.PHONY: demo test kills replicas pictures lint format clean
 
 demo: $(VENV)/run
 	@$(BIN)/rotator demo
@@ -29,6 +29,11 @@ kills: $(VENV)/dev
 KEYS ?= 1000
 replicas: $(VENV)/dev
 	$(BIN)/python tests/e2e/replicas.py --keys $(KEYS)
+
+# Of the status page, for the documentation. With chromium on PATH.
+pictures: $(VENV)/dev
+	$(BIN)/python -m pip install --quiet 'pillow>=12'
+	PYTHONPATH=tests/pure $(BIN)/python tests/observe/pictures.py
 
 lint: $(VENV)/dev
 	$(BIN)/ruff format --check .

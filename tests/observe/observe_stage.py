@@ -16,6 +16,9 @@ from pure_builders import (
 
 from rotator.decide import decide
 from rotator.observe.board import Board
+from rotator.observe.health import liveness
+from rotator.observe.web import page
+from rotator.observe.web.site import Access, Answer, Site
 
 #: Anything that could end a tag, an attribute or a script.
 EVIL = """<script>alert("x")</script>'"&<b>"""
@@ -63,6 +66,16 @@ def leaving(name="ci-key", **changes):
 def look(board, s):
     board.seen(s, decide(s))
     return board
+
+
+def page_site(board, access=None):
+    """The page and one check, for a browser."""
+    headers = {"Content-Security-Policy": page.security_policy()}
+    return Site(
+        access or Access(is_local=True),
+        {"/livez": lambda: liveness(board)},
+        {"/": lambda _: Answer(200, "text/html; charset=utf-8", page.render(board), headers)},
+    )
 
 
 FAILED = {"error": "Vault is sealed", "error_code": "unavailable", "remedy": "unseal it"}

@@ -5,13 +5,11 @@ import json
 
 import pytest
 from browser import DESKTOP, PHONE, PROGRAM, browsing
-from observe_stage import FAILED, SOON, board, drifted, leaving, look, well
+from observe_stage import page_site
+from pictures import story
 
-from rotator.events import Event
-from rotator.observe.health import liveness
-from rotator.observe.web import page
 from rotator.observe.web.port import serving
-from rotator.observe.web.site import Access, Answer, Site
+from rotator.observe.web.site import Access, Site
 from rotator.secrets import Secret
 
 pytestmark = [
@@ -29,25 +27,15 @@ def browser():
 
 @pytest.fixture(scope="module")
 def known():
-    known = board("drifted", "leaving", "failing", "well", "a-policy-with-quite-a-long-name-indeed")
-    for s in (drifted("drifted"), leaving("leaving"), well("well")):
-        look(known, s)
-    known.heard(Event.POLICY_FAILED, policy="failing", retry_at=SOON, **FAILED)
+    known = story()
+    name = "a-policy-with-quite-a-long-name-indeed"
+    known.keep([*(row.policy for row in known.rows), name])
     return known
-
-
-def site(known, access):
-    headers = {"Content-Security-Policy": page.security_policy()}
-    return Site(
-        access,
-        {"/livez": lambda: liveness(known)},
-        {"/": lambda _: Answer(200, "text/html; charset=utf-8", page.render(known), headers)},
-    )
 
 
 @pytest.fixture(scope="module")
 def url(known):
-    with serving(site(known, Access(is_local=True)), "127.0.0.1", 0) as port:
+    with serving(page_site(known), "127.0.0.1", 0) as port:
         yield f"http://127.0.0.1:{port}/"
 
 
@@ -81,7 +69,7 @@ def test_the_style_sheet_is_obeyed_and_the_most_urgent_stands_on_top(browser, ur
     rows = browser.value(
         "[...document.querySelectorAll('td[data-label=policy]')].map(e=>e.textContent)"
     )
-    assert ["a-policy-with-quite-a-long-name-indeed", "failing", "drifted"] == rows[:3]
+    assert ["a-policy-with-quite-a-long-name-indeed", "ingest", "batch"] == rows[:3]
     assert "rgb(251, 251, 250)" == browser.value("getComputedStyle(document.body).backgroundColor")
 
 
@@ -114,6 +102,16 @@ def test_light_or_dark_every_text_can_be_read(browser, url, dark):
             assert (light + 0.05) / (deep + 0.05) >= 4.5
 
 
+def test_every_cell_stands_below_its_title(browser, url):
+    browser.open(url)
+
+    assert [] == browser.value(
+        "[...document.querySelectorAll('.policies td[data-label]')].filter("
+        "e => e.dataset.label != document.querySelectorAll('.policies th')[e.cellIndex].textContent"
+        ").map(e => e.textContent)"
+    )
+
+
 def test_on_a_phone_a_row_becomes_a_card(browser, url):
     browser.open(url, size=PHONE)
     narrow = browser.value("getComputedStyle(document.querySelector('td')).display")
@@ -132,7 +130,7 @@ def test_a_script_that_got_into_it_would_not_run(browser, known):
             hole = b"<script>document.title='pierced'</script><img src=/livez onerror=alert(1)>"
             return answer._replace(body=answer.body.replace(b"</main>", hole + b"</main>"))
 
-    made = site(known, Access(is_local=True))
+    made = page_site(known)
     with serving(Pierced(made._access, made._checks, made._pages), "127.0.0.1", 0) as port:
         browser.open(f"http://127.0.0.1:{port}/")
 
@@ -143,7 +141,7 @@ def test_a_script_that_got_into_it_would_not_run(browser, known):
 def test_with_a_password_a_browser_gets_in(browser, known):
     access = Access(is_local=False, token=lambda: Secret(TOKEN))
     header = f"Basic {base64.b64encode(f'any:{TOKEN}'.encode()).decode()}"
-    with serving(site(known, access), "127.0.0.1", 0) as port:
+    with serving(page_site(known, access), "127.0.0.1", 0) as port:
         browser.open(f"http://127.0.0.1:{port}/", headers={"Authorization": header})
         assert "rotator" == browser.value("document.title")
         browser.open(f"http://127.0.0.1:{port}/livez", headers={"Authorization": header})

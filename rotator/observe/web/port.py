@@ -65,12 +65,6 @@ async def _start(site: Site, listener: socket.socket) -> _Server:
     return server
 
 
-async def _turns() -> None:
-    """Some turns of the loop, in which asyncio does what it has put off; three would do."""
-    for _ in range(10):
-        await asyncio.sleep(0)
-
-
 class _Server:
     """Few connections at a time, each for one request."""
 
@@ -85,27 +79,25 @@ class _Server:
         """Look after a connection."""
         task = asyncio.get_running_loop().create_task(self._within_bounds(reader, writer))
         self._open[task] = None
-        task.add_done_callback(lambda task: self._done(task, writer))
+        task.add_done_callback(self._open.pop)
+        # Not at the end of the task: one that is cancelled before its first step has no end.
+        task.add_done_callback(lambda _: writer.transport.abort())
         if len(self._open) > _MOST:
             next(iter(self._open)).cancel()
 
-    def _done(self, task: asyncio.Task[None], writer: asyncio.StreamWriter) -> None:
-        """Hang up; not in the task itself, which may be cancelled before it has begun."""
-        self._open.pop(task)
-        writer.transport.abort()
-
     async def stop(self) -> None:
-        """Hang up on everybody."""
+        """Hang up on everybody, also on those who are being let in just now."""
         for listener in self.socket.sockets:
-            # asyncio forgets to close whom it is about to let in when the listener closes.
-            asyncio.get_running_loop().remove_reader(listener.fileno())
-        await _turns()
+            asyncio.get_running_loop().remove_reader(listener)
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            # Only ours: asyncio's own, cancelled or without their server, leave a connection open.
+            for task in self._open:
+                task.cancel()
+            await asyncio.wait(others, return_when=asyncio.FIRST_COMPLETED)
         self.socket.close()
-        for task in list(self._open):
-            task.cancel()
-        await asyncio.gather(*self._open, return_exceptions=True)
         await self.socket.wait_closed()
-        await _turns()  # Until what is hung up is closed.
+        # A connection tells of its end in the next turn of the loop.
+        await asyncio.sleep(0)
 
     async def _within_bounds(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
