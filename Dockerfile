@@ -10,13 +10,15 @@ FROM ${BASE} AS build
 ARG SOURCE_DATE_EPOCH=0
 ENV PIP_NO_CACHE_DIR=1 PIP_NO_COMPILE=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore \
     PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE=1
+# `sandbox` makes the image of deploy/compose.yaml, which has the stand-ins for Arize and Vault as well.
+ARG LOCK=image
 WORKDIR /src
-COPY requirements/build.txt requirements/image.txt requirements/
+COPY requirements requirements
 RUN python3 -m venv /opt/build \
  && python3 -m venv --without-pip /opt/rotator \
  && /opt/build/bin/pip install --require-hashes --only-binary :all: -r requirements/build.txt \
  && /opt/build/bin/pip --python /opt/rotator/bin/python install \
-      --require-hashes --only-binary :all: -r requirements/image.txt
+      --require-hashes --only-binary :all: -r "requirements/${LOCK}.txt"
 COPY pyproject.toml README.md LICENSE ./
 COPY rotator rotator
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /dist . \
@@ -33,7 +35,9 @@ LABEL org.opencontainers.image.title="rotator" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /root-of-the-image /
-ENV PATH=/opt/rotator/bin PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+# The page for health and metrics, for this container alone; for others it wants a token.
+ENV PATH=/opt/rotator/bin PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
+    ROTATOR_HTTP__LISTEN=127.0.0.1:9321
 WORKDIR /etc/rotator
 # A number, so that Kubernetes can see that it is not root.
 USER 65532:65532

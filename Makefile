@@ -54,6 +54,7 @@ clean:
 # stays as it is unless UPGRADE=--upgrade.
 lock: $(VENV)/supply
 	$(LOCK) pyproject.toml $(EXTRAS:%=--extra %) --output-file requirements/image.txt
+	$(LOCK) pyproject.toml $(EXTRAS:%=--extra %) --extra sandbox --output-file requirements/sandbox.txt
 	$(LOCK) requirements/build.in --output-file requirements/build.txt
 	$(LOCK) pyproject.toml --all-extras $(GROUPS:%=--group %) --output-file requirements/dev.txt
 
@@ -85,7 +86,7 @@ sbom: $(VENV)/supply
 audit: $(VENV)/supply
 	$(BIN)/pip-audit --strict --require-hashes --disable-pip $(LOCKS:%=--requirement requirements/%.txt)
 
-LOCKS := image build dev
+LOCKS := image sandbox build dev
 
 # What an index is given, and what it will say of it.
 package: $(VENV)/supply

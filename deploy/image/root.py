@@ -24,6 +24,7 @@ LEFT_OUT = (
     *("curses", "dbm", "sqlite3", "_curses*", "_dbm*", "_gdbm*", "_sqlite3*", "readline.*"),
     *("_test*", "_ctypes_test*", "_tkinter*", "_xxtestfuzz*", "xx*"),
 )
+USER = 65532
 AUTHORITIES, ZONES = Path("/etc/ssl/certs/ca-certificates.crt"), Path("/usr/share/zoneinfo")
 #: Of these two: what is generated has no owner.
 PACKAGES = {"ca-certificates", "tzdata"}
@@ -54,16 +55,20 @@ def main() -> None:
     for folder in (stdlib, venv):
         _compile(root / folder.relative_to("/"), shown=folder)
     _make_timeless(root)
+    # Where a volume for the spool goes, which takes over whose it is.
+    (root / "var/lib/rotator").chmod(0o700)
+    os.chown(root / "var/lib/rotator", USER, USER)
 
 
 def _skeleton(root: Path) -> None:
     """The directories that programs expect, the links at Debian's top, and one user."""
-    for folder in ("etc/rotator", "proc", "run", "usr/lib", "usr/lib64", "tmp"):
+    for folder in ("etc/rotator", "proc", "run", "usr/lib", "usr/lib64", "tmp", "var/lib/rotator"):
         (root / folder).mkdir(parents=True)
     for link in ("lib", "lib64"):
         (root / link).symlink_to(f"usr/{link}")
-    (root / "etc/passwd").write_text("rotator:x:65532:65532::/etc/rotator:/nonexistent\n")
-    (root / "etc/group").write_text("rotator:x:65532:\n")
+    (root / "etc/localtime").symlink_to(ZONES / "Etc/UTC")
+    (root / "etc/passwd").write_text(f"rotator:x:{USER}:{USER}::/etc/rotator:/nonexistent\n")
+    (root / "etc/group").write_text(f"rotator:x:{USER}:\n")
     trusted = root / ssl.get_default_verify_paths().openssl_cafile.lstrip("/")
     trusted.parent.mkdir(parents=True, exist_ok=True)
     trusted.symlink_to(AUTHORITIES)

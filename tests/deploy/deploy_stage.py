@@ -1,6 +1,7 @@
 """What deploy/ comes to: manifests as a cluster would get them, and the schemas of clusters."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ EXAMPLES = sorted(path.name for path in (CHART / "ci").iterdir())
 VERSIONS = ["1.29", "1.31", "1.33", "1.35", "1.36", "1.37"]
 #: Its schema is the Prometheus operator's, not Kubernetes'.
 FOREIGN = {"PodMonitor"}
+RESTARTS = "components/restarts"
 _SCHEMAS = files("kubernetes_validate") / "kubernetes-json-schema"
 
 
@@ -48,6 +50,22 @@ def templated(example):
     """The documents of the chart with the values of one of its examples."""
     how = ["--namespace", "rotator", "--kube-version", "1.34.0", "--values", CHART / "ci" / example]
     return _documents([needed("helm"), "template", "release", CHART, *how])
+
+
+def restarting(folder):
+    """A Deployment with the right to restart a workload, from either engine that is on PATH."""
+    there = os.path.relpath(DEPLOY / "kubernetes", folder)
+    wish = {"resources": [f"{there}/overlays/deployment"], "components": [f"{there}/{RESTARTS}"]}
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(wish))
+    yield _documents([needed("kubectl"), "kustomize", folder])
+    if helm := shutil.which("helm"):
+        values = [
+            "--values",
+            CHART / "ci/deployment-values.yaml",
+            "--set",
+            "restarts={application}",
+        ]
+        yield _documents([helm, "template", "release", CHART, "--kube-version=1.34.0", *values])
 
 
 def written():

@@ -36,6 +36,11 @@ app.kubernetes.io/component: {{ .Values.mode }}
 {{- if and .Values.http.enabled (ne .Values.mode "cronjob") }}on{{ end -}}
 {{- end }}
 
+{{/* Whether minted keys are kept, sealed, beyond the container; those of a pass would go with its pod. */}}
+{{- define "rotator.spool" -}}
+{{- if and .Values.spool.enabled (ne .Values.mode "cronjob") }}on{{ end -}}
+{{- end }}
+
 {{/* A container and its volumes, as restricted Pod Security has them. */}}
 {{- define "rotator.container" -}}
 name: rotator
@@ -50,13 +55,16 @@ securityContext:
   capabilities: {drop: [ALL]}
   seccompProfile: {type: RuntimeDefault}
 resources: {{- toYaml .Values.resources | nindent 2 }}
-{{- if or (include "rotator.http" .) .Values.extraEnv }}
+{{- if or (include "rotator.http" .) (include "rotator.spool" .) .Values.extraEnv }}
 env:
   {{- if include "rotator.http" . }}
   - {name: ROTATOR_HTTP__LISTEN, value: "0.0.0.0:{{ .Values.http.port }}"}
   {{- if .Values.http.tokenSecret }}
   - {name: ROTATOR_HTTP__TOKEN, value: '{"file": "/run/secrets/http/token"}'}
   {{- end }}
+  {{- end }}
+  {{- if include "rotator.spool" . }}
+  - {name: ROTATOR_SPOOL__DIRECTORY, value: /var/lib/rotator/spool}
   {{- end }}
   {{- with .Values.extraEnv }}
   {{- toYaml . | nindent 2 }}
@@ -70,6 +78,9 @@ volumeMounts:
   {{- end }}
   {{- if and (include "rotator.http" .) .Values.http.tokenSecret }}
   - {name: rotator-http, mountPath: /run/secrets/http, readOnly: true}
+  {{- end }}
+  {{- if include "rotator.spool" . }}
+  - {name: rotator-spool, mountPath: /var/lib/rotator}
   {{- end }}
   {{- with .Values.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
@@ -110,6 +121,10 @@ livenessProbe:
 - name: rotator-http
   secret: {secretName: {{ .Values.http.tokenSecret }}, defaultMode: 0440}
 {{- end }}
+{{- if include "rotator.spool" . }}
+- name: rotator-spool
+  emptyDir: {sizeLimit: 8Mi}
+{{- end }}
 {{- with .Values.extraVolumes }}
 {{ toYaml . }}
 {{- end }}
@@ -132,7 +147,7 @@ annotations:
 
 {{- define "rotator.podSpec" -}}
 serviceAccountName: {{ .Values.serviceAccount.name }}
-automountServiceAccountToken: false
+automountServiceAccountToken: {{ not (empty .Values.restarts) }}
 enableServiceLinks: false
 terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
 {{- with .Values.priorityClassName }}
