@@ -1,6 +1,7 @@
 """What the Markdown of this repository says: headings, anchors, links, codes."""
 
 import re
+import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -33,3 +34,10 @@ def pages():
     """All Markdown that people read on a forge."""
     folders = (ROOT, DOCS, ROOT / "deploy")
     return sorted(page for folder in folders for page in folder.glob("*.md"))
+
+
+def fences(file, language):
+    """The blocks of a language, without what they are indented by."""
+    text = file.read_text(encoding="utf-8")
+    found = re.findall(rf"^( *)```{language}\n(.*?)^\1```$", text, re.DOTALL | re.MULTILINE)
+    return [textwrap.dedent(block) for _, block in found]
