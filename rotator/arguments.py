@@ -46,6 +46,8 @@ def parser_of_all() -> argparse.ArgumentParser:
     _add_looking(commands, "status", "show how every policy stands")
     _add_json(_add_single(commands, "history", "show the last rotations of a policy"))
     _add_check(commands)
+    _add_single(commands, "adopt", "put the raw key of a policy, from stdin, into the store")
+    _add_single(commands, "rollback", "put the former key back, while its grace period runs")
     _add_config(_command(commands, "health", "ask the daemon on this machine whether it lives"))
     _add_completion(commands)
     _command(commands, "schema", "print the JSON Schema of the configuration, for editors")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rotator.journal import Retiring
 from rotator.model import OnDrift, Reason, Refuse, Retire, Wait
-from rotator.strategy import choose, minting
+from rotator.strategy import as_used, choose, minting
 from rotator.views import SKEW, current_keys, explains, in_use, is_new, not_before
 
 if TYPE_CHECKING:
@@ -55,7 +55,10 @@ def store_has_drifted(s: Snapshot) -> Step | None:
     held = _drifted(s, key)
     if held is None:
         return None
-    reason = _drift(s, key, held)
+    reason, lease = _drift(s, key, held), s.journal.lease
+    if lease is not None and lease.until > s.now:
+        # Somebody is putting another key there by hand: not worth an alarm yet.
+        return Wait(reason, lease.until, soon=True)
     if not doubted(s):
         if s.policy.on_drift is OnDrift.ALARM:
             return Refuse(
@@ -80,15 +83,16 @@ def verdict(s: Snapshot) -> Reason | None:
 
 def _drift(s: Snapshot, key: Key, held: Held) -> Reason:
     """What is wrong, by name."""
+    used = as_used(s, key)
     current = s.journal.current
     other = next((one for one in s.keys if one.redacted.matches(held.value)), None)
     if other is not None and other.usable(s.now):
-        text = f"{held.target} holds {other.redacted}, a working key, and not {key.redacted}"
+        text = f"{held.target} holds {other.redacted}, a working key, and not {used.redacted}"
         return Reason("store_holds_another_key", text)
     if current and current.key_id == key.id and current.redacted != str(key.redacted):
         text = f"{key.id} was refreshed elsewhere, and {held.target} holds its former secret"
         return Reason("key_was_refreshed_elsewhere", text)
-    text = f"{held.target} holds a key that the provider does not list, and not {key.redacted}"
+    text = f"{held.target} holds a key that the provider does not list, and not {used.redacted}"
     return Reason("store_holds_unknown_key", text)
 
 
@@ -126,7 +130,7 @@ def _drifted(s: Snapshot, key: Key) -> Held | None:
 
     Not believed just after a rotation, while a listing may still show what was before.
     """
-    current = s.journal.current
+    key, current = as_used(s, key), s.journal.current
     if current is not None and s.now < current.since + s.limits.settle:
         return None
     if not key.redacted.distinctive:

@@ -26,7 +26,7 @@ from pydantic import (
 
 from rotator.errors import Unreadable
 
-#: 2 added ``notices``, and tells of rotations that the provider refused.
+#: 2 added ``notices``, tells of rotations that the provider refused, and of keys put back.
 VERSION = 2
 #: Rotations kept for ``history``.
 HISTORY = 20
@@ -46,7 +46,7 @@ def _sane(moment: datetime) -> datetime:
 Moment = Annotated[AwareDatetime, AfterValidator(_sane)]
 Length = Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=100_000))]
 Strategy = Literal["refresh", "reissue"]
-Outcome = Literal["completed", "repaired", "failed"]
+Outcome = Literal["completed", "repaired", "failed", "rolled_back"]
 
 
 class _Document(BaseModel):
@@ -64,6 +64,19 @@ class Lease(_Document):
     until: Moment
 
 
+class PutBack(_Document):
+    """The former key, which somebody has put back into the store in the place of the current one.
+
+    It keeps its end: a rollback gives time, not life.
+    """
+
+    key_id: str
+    redacted: str
+    fingerprint: str
+    at: Moment
+    ends_at: Moment
+
+
 class Current(_Document):
     """The key that the last rotation delivered, which is where the lineage continues."""
 
@@ -75,6 +88,8 @@ class Current(_Document):
     expires_at: Moment | None = None
     #: What it was given at the mint; the next one gets as much. None: unbounded, or not known.
     lifetime: Length | None = None
+    #: What the store holds instead.
+    put_back: PutBack | None = None
 
 
 class Mint(_Document):
@@ -142,7 +157,7 @@ class Notice(_Document):
 
 
 class Record(_Document):
-    """One finished rotation.
+    """One finished rotation, or one taken back: then the "old" key is the one that was new.
 
     ``key_id`` is empty where the provider refused to mint. The same refusal again is no new record:
     it counts as one of ``tries``, and ``finished_at`` is the last of them.
@@ -156,6 +171,8 @@ class Record(_Document):
     finished_at: Moment
     old_key_id: str
     old_redacted: str
+    #: Of what the store held before; None in the records of version 1.
+    old_fingerprint: str | None = None
     key_id: str
     redacted: str
     expires_at: Moment | None = None
@@ -191,6 +208,11 @@ class Journal(_Document):
         """When the last rotation that minted a key ended, whatever started it."""
         ends = (entry.finished_at for entry in self.history if entry.key_id)
         return max(ends, default=None)
+
+    def instead_of(self, key_id: str) -> PutBack | None:
+        """The former key that was put back in the place of ``key_id``; else None."""
+        current = self.current
+        return current.put_back if current is not None and current.key_id == key_id else None
 
     def changed(self, now: datetime, **changes: object) -> Journal:
         """A copy with ``changes``, of our version, stamped ``now`` and trimmed."""

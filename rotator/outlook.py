@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rotator.decide import decide
 from rotator.model import Deliver, Locked, Mint, Notify, Refuse, Retire, Wait
 from rotator.notices import all_told
+from rotator.strategy import as_used
 from rotator.transitions import retired
 from rotator.views import current_keys
 
@@ -86,7 +87,7 @@ def outlook(s: Snapshot) -> Outlook:
     )
     found = current_keys(s)
     if len(found) == 1:
-        key = found[0]
+        key = as_used(s, found[0])
         row = replace(row, key_id=key.id, redacted_key=str(key.redacted), expires_at=key.expires_at)
     return _ahead(s, step, row)
 

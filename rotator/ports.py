@@ -26,6 +26,23 @@ class Conflict:
     """Somebody else wrote first: nothing was written. Read again and decide again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A target in the store, or the journal of a policy of this name; perhaps only to be read."""
+
+    at: Target | str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """What keeps us from a place, and the remedy; ``rule`` is the line that a policy lacks."""
+
+    text: str
+    remedy: str
+    rule: str = ""
+
+
 class KeyIssuer(Protocol):
     """The provider of keys.
 
@@ -111,6 +128,14 @@ class SecretStore(Protocol):
         """
         ...
 
+    async def lacking(self, places: Sequence[Place], *, budget: timedelta) -> Sequence[Lack | None]:
+        """What is missing at each of ``places``, however many; None where nothing is.
+
+        Raises:
+            Temporary, Unauthenticated: As for :meth:`preflight`; nothing could be asked.
+        """
+        ...
+
     async def read(self, target: Target) -> Held:
         """What ``target`` holds now; an empty :class:`~rotator.model.Held` where nothing is.
 
@@ -128,6 +153,15 @@ class SecretStore(Protocol):
 
         Raises:
             Temporary, Unauthenticated, NotPermitted, Rejected: As their docstrings say.
+        """
+        ...
+
+    async def former(self, target: Target, fits: Callable[[Secret], bool]) -> Secret | None:
+        """The latest earlier value of ``target`` that ``fits``; None when it is kept no more.
+
+        Raises:
+            Rejected: This store keeps no earlier values at all.
+            Temporary, Unauthenticated, NotPermitted: As their docstrings say.
         """
         ...
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from rotator import words
 from rotator.keys import Bindings, Key, KeyType
 from rotator.model import Choice, Mint, Plan, Reason, Refuse
+from rotator.secrets import Redacted
 
 if TYPE_CHECKING:
     from rotator import journal
@@ -38,12 +39,26 @@ def expiry_margin(policy: Policy, retry_budget: timedelta) -> timedelta:
     return policy.before_expiry or 2 * max(policy.grace, retry_budget)
 
 
+def as_used(s: Snapshot, key: Key) -> Key:
+    """``key`` as its consumers have it: in its place, perhaps, the former one that was put back."""
+    back = s.journal.instead_of(key.id)
+    if back is None:
+        return key
+    return replace(key, redacted=Redacted.parse(back.redacted), expires_at=back.ends_at)
+
+
 def choose(s: Snapshot, key: Key) -> Plan | Refuse:
-    """The plan for a new rotation of ``key``, or why there is none."""
+    """The plan for a new rotation of ``key``, or why there is none.
+
+    While the former key is in the store, that is a reissue: refreshing the current one once more
+    may cut the grace of its former secret.
+    """
     if s.policy.strategy is Choice.REISSUE:
         return _reissue(s, key, _lifetime(s, key))
     if s.policy.strategy is Choice.REFRESH:
         return _refresh(s, key)
+    if s.journal.instead_of(key.id):
+        return _reissue(s, key, _lifetime(s, key))
     if not s.own and (key.expires_at is None or _keeps_its_date(s, key)):
         plan = _refresh(s, key)
         return plan if isinstance(plan, Plan) else _reissue(s, key, _lifetime(s, key))
@@ -204,7 +219,8 @@ def _far_from_expiry(s: Snapshot, key: Key) -> bool:
 
 
 def _left(s: Snapshot, key: Key) -> timedelta:
-    return timedelta.max if key.expires_at is None else key.expires_at - s.now
+    expires_at = as_used(s, key).expires_at
+    return timedelta.max if expires_at is None else expires_at - s.now
 
 
 def _from_now(s: Snapshot, lifetime: timedelta | None) -> datetime | None:

@@ -10,6 +10,7 @@ from rotator.journal import Current, Lease, Mint, Record, Retiring, Rotation
 from rotator.keys import Key, KeyType
 from rotator.notices import noted
 from rotator.secrets import Redacted
+from rotator.strategy import as_used
 from rotator.views import fresh_keys
 
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 def locked(s: Snapshot) -> Journal:
     """We hold the lease, from now."""
     return s.journal.changed(s.now, lease=_lease(s))
+
+
+def unlocked(s: Snapshot) -> Journal:
+    """Nobody holds the lease."""
+    return s.journal.changed(s.now, lease=None)
 
 
 def begun(s: Snapshot, reason: Reason, plan: Plan, rotation_id: str) -> Journal:
@@ -93,12 +99,20 @@ def refused(s: Snapshot, key: Key | None, error: RotatorError) -> Journal:
 
 
 def abandoned(s: Snapshot, rotation: Rotation, key: Key) -> Journal:
-    """``key``, of a ``rotation`` that another process carried on, is to be revoked."""
+    """``key``, of a ``rotation`` that another process carried on, is to be revoked.
+
+    Unless it is the one that they found delivered, and recorded.
+    """
+    if s.journal.current is not None and s.journal.current.key_id == key.id:
+        return s.journal
     return s.journal.changed(s.now, retiring=_merged(s, [_leaving(rotation, key, s.now)]))
 
 
 def completed(s: Snapshot, key: Key, secret: Secret, danger_seconds: float | None) -> Journal:
-    """The delivered key works: it is the current one now, the others of the rotation leave."""
+    """The delivered key works: it is the current one now, the others of the rotation leave.
+
+    Should somebody have given this one up before, it stays all the same.
+    """
     rotation = _in_flight(s)
     mint = rotation.mints[-1]
     ends = _old_ends(s, rotation, mint)
@@ -125,7 +139,7 @@ def completed(s: Snapshot, key: Key, secret: Secret, danger_seconds: float | Non
         ),
         lease=None,
         rotation=None,
-        retiring=_merged(s, leaving),
+        retiring=tuple(one for one in _merged(s, leaving) if one.key_id != key.id),
         doubted=_doubted(s, rotation),
         notices=noted(s, rotation.id),
         history=(record, *s.journal.history),
@@ -192,7 +206,7 @@ def _rotation(s: Snapshot, reason: Reason, plan: Plan, rotation_id: str) -> Rota
         key_name=key.name,
         redacted=str(key.redacted),
         fingerprint=before.fingerprint if before else None,
-        expires_at=key.expires_at,
+        expires_at=as_used(s, key).expires_at,
         siblings=tuple(sorted(other.id for other in s.keys if other.id != key.id)),
     )
 
@@ -263,6 +277,7 @@ def _record(
         finished_at=s.now,
         old_key_id=rotation.key_id,
         old_redacted=rotation.redacted,
+        old_fingerprint=rotation.fingerprint,
         key_id=key.id if key else "",
         redacted=str(key.redacted) if key else "",
         expires_at=key.expires_at if key else None,

@@ -10,7 +10,7 @@ from rotator.keys import KeyStatus
 from rotator.model import Reason, Refuse
 from rotator.pacing import Jitter, opened
 from rotator.secrets import Redacted
-from rotator.strategy import expiry_margin
+from rotator.strategy import as_used, expiry_margin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -181,9 +181,13 @@ def _ends_with_its_grace(s: Snapshot, rotation: Rotation, key: Key) -> bool:
 
 def expiry_due(s: Snapshot, key: Key) -> Due | None:
     """When ``key`` is to be replaced for its expiry, and why; None when it has none."""
+    key = as_used(s, key)
     if key.expires_at is None:
         return None
-    margin = expiry_margin(s.policy, s.limits.retry_budget)
+    margin, back = expiry_margin(s.policy, s.limits.retry_budget), s.journal.instead_of(key.id)
+    if back is not None:
+        # Its end was near already: half of what was left is for whoever wanted it back.
+        margin = min(margin, (back.ends_at - back.at) / 2)
     text = f"expires {words.moment(key.expires_at)}, and is replaced {words.length(margin)} before"
     at = not_before(s, key.expires_at - margin, key.expires_at)
     return _paced(s, key, Due(at, Reason("key_near_expiry", text)))

@@ -1,10 +1,11 @@
 """The store in a directory: for a machine without Vault, and as the embedded default.
 
 Every document is one JSON file: ``secrets/<path>.json`` (below the mount, if the target names one)
-or ``journal/<policy>.json``, each ``{"version": n, "data": {...}}``. Files are 0600 and directories
-0700. A write goes to a file beside it, which is synced and renamed into place, so that a reader or
-a power cut sees the old document or the new one. Check-and-set works between processes: writers of
-a document hold an advisory lock, which the kernel drops when its owner dies.
+or ``journal/<policy>.json``, each ``{"version": n, "data": {...}}``. A secret has a third entry,
+``previous``: its data before, so that the last rotation can be taken back. Files are 0600 and
+directories 0700. A write goes to a file beside it, which is synced and renamed into place, so that
+a reader or a power cut sees the old document or the new one. Check-and-set works between processes:
+writers of a document hold an advisory lock, which the kernel drops when its owner dies.
 
 ``fsync`` blocks, so everything runs in threads.
 """
@@ -26,14 +27,15 @@ from rotator import journal as journals
 from rotator.adapters import documents
 from rotator.errors import NotPermitted, Rejected, RotatorError, Temporary, Unavailable, Unreadable
 from rotator.journal import Journal
-from rotator.ports import Conflict
+from rotator.ports import Conflict, Lack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import timedelta
     from pathlib import Path
 
     from rotator.model import Held, Target
+    from rotator.ports import Place
     from rotator.secrets import Secret
 
 #: Lock files. Documents share them by hash, since a lock file that is removed invites a race.
@@ -54,6 +56,7 @@ class _Stored:
 
     document: dict[str, object]
     version: int
+    previous: dict[str, object] | None = None
 
 
 class FileStore:
@@ -72,6 +75,19 @@ class FileStore:
         files = [self._secret(target) for target in targets]
         await asyncio.to_thread(_prove_writable, (*files, self._journal("any-policy")))
 
+    async def lacking(
+        self,
+        places: Sequence[Place],
+        *,
+        budget: timedelta,  # noqa: ARG002 - as above
+    ) -> list[Lack | None]:
+        """Look at the permissions of each place."""
+        files = [
+            self._journal(place.at) if isinstance(place.at, str) else self._secret(place.at)
+            for place in places
+        ]
+        return await asyncio.to_thread(lambda: [_lack(file) for file in files])
+
     async def read(self, target: Target) -> Held:
         """Read the file."""
         stored = await asyncio.to_thread(_read, self._secret(target))
@@ -82,13 +98,20 @@ class FileStore:
     ) -> Held | Conflict:
         """Replace the file."""
         fields = documents.ours(held.target, secret, metadata)
-        new = _Stored(documents.merged(held, fields), held.version + 1)
+        before = held.document.reveal() if held.version else None
+        new = _Stored(documents.merged(held, fields), held.version + 1, before)
         now = await asyncio.to_thread(self._replace, self._secret(held.target), new)
         # Of a document that is not the one just written, the fields tell: perhaps it was us, in a
         # try that was not waited for.
         if not documents.carries(now.document, fields):
             return Conflict()
         return documents.held(held.target, now.document, now.version)
+
+    async def former(self, target: Target, fits: Callable[[Secret], bool]) -> Secret | None:
+        """Look at the one value that was there before."""
+        stored = await asyncio.to_thread(_read, self._secret(target))
+        value = documents.held(target, stored.previous or {}, 0).value
+        return value if value is not None and fits(value) else None
 
     async def load(self, policy: str) -> tuple[Journal, int]:
         """Read the file."""
@@ -163,15 +186,16 @@ def _read(file: Path) -> _Stored:
     try:
         envelope = json.loads(text)
         version, document = envelope["version"], envelope["data"]
+        previous = envelope.get("previous")
     except (ValueError, KeyError, TypeError):
-        version, document = None, None
+        version, document, previous = None, None, None
     if type(version) is not int or version < 1 or not isinstance(document, dict):
         # Without the parser's words: they may quote the secret.
         raise Unreadable(
             f"{file} is damaged, or not a document of rotator",
             remedy="restore it from a backup, or move it away",
         )
-    return _Stored(document, version)
+    return _Stored(document, version, previous if isinstance(previous, dict) else None)
 
 
 def _write(file: Path, stored: _Stored) -> None:
@@ -180,7 +204,10 @@ def _write(file: Path, stored: _Stored) -> None:
     # The lock makes a fixed name safe, and a crash leaves one file behind at most: the next write
     # reuses it.
     draft = file.with_name(f".{file.name}.draft")
-    text = json.dumps({"version": stored.version, "data": stored.document}).encode()
+    envelope = {"version": stored.version, "data": stored.document}
+    if stored.previous is not None:
+        envelope["previous"] = stored.previous
+    text = json.dumps(envelope).encode()
     descriptor = os.open(
         draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
     )
@@ -221,6 +248,14 @@ def _prove_writable(files: Sequence[Path]) -> None:
                 raise PermissionError(errno.EACCES, "Permission denied")
             if not os.statvfs(existing).f_bavail:
                 raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def _lack(file: Path) -> Lack | None:
+    try:
+        _prove_writable([file])
+    except RotatorError as error:
+        return Lack(error.message, error.remedy)
+    return None
 
 
 @contextlib.contextmanager

@@ -8,32 +8,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rotator import journal as journals
-from rotator.adapters import documents
+from rotator.adapters import documents, vault_rights as rights
 from rotator.adapters.vault_auth import AppRoleAuth, Auth, KubernetesAuth, TokenAuth
 from rotator.adapters.vault_calls import Calls
-from rotator.adapters.vault_http import Connection, part
+from rotator.adapters.vault_http import Connection
 from rotator.adapters.vault_kv import V1, V2, Engines, Found
-from rotator.errors import NotPermitted, Rejected
+from rotator.errors import Rejected
 from rotator.journal import Journal
 from rotator.ports import Conflict, unheard
 from rotator.secrets import Masked
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from rotator.adapters.vault_http import Api, Json
+    from rotator.adapters.vault_kv import Engine
+    from rotator.errors import RotatorError
     from rotator.model import Held, Target
-    from rotator.ports import Called, Emit
+    from rotator.ports import Called, Emit, Lack, Place
     from rotator.secrets import Secret
 
 __all__ = ["AppRoleAuth", "KubernetesAuth", "TokenAuth", "VaultOptions", "VaultStore"]
-
-_NEEDED = ("create", "read", "update")
-#: A journal document that no policy has, to ask about capabilities below the prefix.
-_ANY_POLICY = "any-policy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +85,7 @@ class VaultStore:
     def __init__(self, options: VaultOptions, emit: Emit) -> None:
         self._mount = options.mount
         self._prefix = options.journal_prefix
+        self._namespace = options.namespace
         self._engines = Engines()
         self._calls = Calls(options.connection, options.auth, workers=options.workers, emit=emit)
 
@@ -94,10 +94,30 @@ class VaultStore:
 
         def work(api: Api) -> None:
             paths = [self._acl_path(api, target) for target in targets]
-            paths.append(V2().acl_path(self._mount, self._journal_path(_ANY_POLICY)))
-            _complain(paths, api.capabilities(paths))
+            paths.append(V2().acl_path(self._mount, self._journal_path(rights.ANY_POLICY)))
+            rights.complain(paths, api.capabilities(paths))
 
         await self._calls.run(work, lasting=budget)
+
+    async def lacking(self, places: Sequence[Place], *, budget: timedelta) -> list[Lack | None]:
+        """Mounts are asked for once each, capabilities by the hundred."""
+        found = [(place, *self._spot(place)) for place in places]
+        mounts = {mount for _, mount, _ in found}
+
+        def look(api: Api) -> dict[str, Engine | RotatorError]:
+            return {mount: self._engines.tried(api, mount) for mount in mounts}
+
+        engines = await self._calls.run(look, lasting=budget)
+        spots = [rights.Spot(place, mount, path, engines[mount]) for place, mount, path in found]
+        granted: Json = {}
+        for batch in rights.batches(spots):
+            granted |= await self._calls.run(partial(rights.granted, paths=batch))
+        return [rights.lack(spot, granted, namespace=self._namespace) for spot in spots]
+
+    def _spot(self, place: Place) -> tuple[str, str]:
+        if isinstance(place.at, str):
+            return self._mount, self._journal_path(place.at)
+        return self._place(place.at)
 
     async def read(self, target: Target) -> Held:
         """Read the current version; a deleted one is empty, and its number still counts."""
@@ -130,6 +150,22 @@ class VaultStore:
             return documents.held(held.target, found.document, found.version)
 
         return await self._calls.run(work, urgent=True)
+
+    async def former(self, target: Target, fits: Callable[[Secret], bool]) -> Secret | None:
+        """Look through the versions that KV version 2 has kept, the latest first."""
+
+        def work(api: Api) -> Secret | None:
+            mount, path = self._place(target)
+            engine = self._engines.of(api, mount)
+            if not isinstance(engine, V2):
+                raise Rejected(f"the mount {mount} is KV version 1, which keeps no earlier values")
+            values = (
+                documents.held(target, document, 0).value
+                for document in engine.earlier(api, mount, path)
+            )
+            return next((value for value in values if value is not None and fits(value)), None)
+
+        return await self._calls.run(work)
 
     async def load(self, policy: str) -> tuple[Journal, int]:
         """Read a journal; a deleted one is empty, and the next is written after its version."""
@@ -196,27 +232,3 @@ class VaultStore:
         path = f"{self._prefix}/{policy}"
         documents.segments(path)
         return path
-
-
-def _complain(paths: Sequence[str], answer: Json) -> None:
-    """Raise for every capability that is missing, all of them at once."""
-    facts = part(answer, "data") or answer
-    missing = {path: _missing(facts.get(path)) for path in paths}
-    lacking = {path: names for path, names in missing.items() if names}
-    if lacking:
-        raise NotPermitted(
-            "; ".join(f"no {', '.join(names)} on {path}" for path, names in lacking.items()),
-            remedy="add to the Vault policy: " + " ".join(_hcl(path) for path in lacking),
-        )
-
-
-def _missing(told: object) -> list[str]:
-    granted = told if isinstance(told, list) else []
-    if "root" in granted:
-        return []
-    return [name for name in _NEEDED if name not in granted]
-
-
-def _hcl(path: str) -> str:
-    names = ", ".join(f'"{name}"' for name in _NEEDED)
-    return f'path "{path.replace(_ANY_POLICY, "*")}" {{ capabilities = [{names}] }}'

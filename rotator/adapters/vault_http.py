@@ -86,11 +86,11 @@ class Api:
         """Send this token from now on, or none."""
         self._client.token = token.reveal() if token else ""
 
-    def read_v2(self, mount: str, path: str) -> Json:
-        """The current version; one that is deleted comes with its metadata and no data."""
+    def read_v2(self, mount: str, path: str, version: int | None = None) -> Json:
+        """A version, or the current one; a deleted one comes with its metadata and no data."""
         return _object(
-            self._client.secrets.kv.v2.read_secret(
-                path, mount_point=mount, raise_on_deleted_version=False
+            self._client.secrets.kv.v2.read_secret_version(
+                path, version, mount_point=mount, raise_on_deleted_version=False
             )
         )
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from rotator.adapters.vault_errors import Refused
+from rotator.adapters.vault_errors import Refused, translated
 from rotator.adapters.vault_http import part
 from rotator.errors import NotFound, Rejected
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rotator.adapters.vault_http import Api, Json
+    from rotator.errors import RotatorError
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,16 @@ class V2:
         except Refused as refused:
             return _nothing(refused)
         return Found(part(answer, "data"), _version(part(answer, "metadata"), mount, path))
+
+    def earlier(self, api: Api, mount: str, path: str) -> Iterator[Json]:
+        """What was there before, the latest first, as far back as it is kept."""
+        for version in range(self.read(api, mount, path).version - 1, 0, -1):
+            try:
+                answer = api.read_v2(mount, path, version).get("data") or {}
+            except Refused as refused:
+                _nothing(refused)
+                return
+            yield answer.get("data") or {}
 
     def write(self, api: Api, mount: str, path: str, new: Json, old: Found) -> int | None:
         """One request."""
@@ -115,6 +128,17 @@ class Engines:
                 return V2()
             raise
         return self._known.setdefault(mount, self._engine(mount, facts))
+
+    def tried(self, api: Api, mount: str) -> Engine | RotatorError:
+        """The engine of ``mount``, or why there is none."""
+        try:
+            return self.of(api, mount)
+        except Refused as refused:
+            if refused.passing:
+                raise
+            return translated(refused)
+        except (NotFound, Rejected) as error:
+            return error
 
     @staticmethod
     def _engine(mount: str, facts: Json) -> Engine:

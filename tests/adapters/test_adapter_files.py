@@ -56,13 +56,28 @@ class TestSecrets:
         assert (KEY, 1) == (held.value, held.version)
         assert written == held
 
+    async def test_the_value_before_is_kept_and_no_older_one(self, store):
+        for secret in (KEY, NEWER):
+            await store.write(await store.read(TARGET), secret, {})
+
+        assert KEY == await store.former(TARGET, lambda secret: secret == KEY)
+        await store.write(await store.read(TARGET), KEY, {})
+        await store.write(await store.read(TARGET), Secret("ak-third"), {})
+        assert await store.former(TARGET, lambda secret: secret == NEWER) is None
+
+    async def test_a_file_without_the_value_before_has_none(self, store, file):
+        put(file, '{"version": 1, "data": {"api_key": "old"}, "previous": "?"}')
+
+        assert await store.former(TARGET, lambda _: True) is None
+
     async def test_a_write_keeps_the_fields_of_others(self, store, file):
         put(file, '{"version": 4, "data": {"password": "theirs", "api_key": "old"}}')
 
         await store.write(await store.read(TARGET), KEY, {"arize_key_id": "k1"})
 
         data = {"password": "theirs", "api_key": KEY.reveal(), "arize_key_id": "k1"}
-        assert {"version": 5, "data": data} == json.loads(file.read_text())
+        before = {"password": "theirs", "api_key": "old"}
+        assert {"version": 5, "data": data, "previous": before} == json.loads(file.read_text())
 
     async def test_a_write_over_an_outdated_version_is_a_conflict_and_changes_nothing(self, store):
         empty = await store.read(TARGET)

@@ -116,6 +116,30 @@ class TestKvVersion2:
             "arize_key_id": "k1",
         } == secret_of(server, target)
 
+    async def test_the_latest_earlier_value_that_fits_is_found(self, server, store, target):
+        for value in (KEY.reveal(), "another", KEY.reveal(), NEWER.reveal()):
+            put(server, target, api_key=value, other=1)
+
+        assert KEY == await store.former(target, lambda secret: secret == KEY)
+        assert Secret("another") == await store.former(target, lambda secret: secret != KEY)
+        assert await store.former(target, lambda secret: secret == NEWER) is None
+
+    async def test_an_earlier_value_that_was_deleted_or_is_kept_no_more_is_passed_over(
+        self, server, store, target
+    ):
+        for at in range(14):
+            put(server, target, api_key=f"value-{at}")
+        kv = server.admin.secrets.kv.v2
+        kv.delete_secret_versions(target.path, [13])
+        kv.destroy_secret_versions(target.path, [12])
+        seen = []
+
+        assert await store.former(target, lambda secret: seen.append(secret.reveal())) is None
+        assert [f"value-{at}" for at in range(10, 3, -1)] == seen
+
+    async def test_where_nothing_is_nothing_was(self, store, target):
+        assert await store.former(target, lambda _: True) is None
+
     async def test_a_write_over_an_outdated_version_is_a_conflict_and_changes_nothing(
         self, server, store, target
     ):

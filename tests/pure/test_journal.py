@@ -143,6 +143,13 @@ def test_a_record_of_version_1_is_read():
     assert (_record("r"),) == decode({"version": 1, "history": [former]}, place="p").history
 
 
+def test_a_document_of_an_older_version_is_read_and_becomes_one_of_this():
+    read = decode({"version": 1, "selector": "id k"}, place="p")
+
+    assert Journal(version=1, selector="id k") == read
+    assert VERSION == read.changed(NOW).version
+
+
 # --- whatever is found ---
 
 

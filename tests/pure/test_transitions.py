@@ -190,6 +190,7 @@ def failed(**changes):
         finished_at=NOW,
         old_key_id="id-old",
         old_redacted="ak-old...old",
+        old_fingerprint=secret().fingerprint,
         key_id="id-new",
         redacted="ak-new...new",
         expires_at=NOW + 90 * DAY,
@@ -270,11 +271,17 @@ def test_of_a_key_that_was_not_told_only_the_failure_is_kept():
 
 
 def test_a_key_of_a_rotation_that_another_carried_on_leaves_at_once():
-    leaving = Retiring(key_id="id-new", redacted="ak-new...new", at=NOW, rotation="r1")
+    leaving = Retiring(key_id="id-two", redacted="ak-two...two", at=NOW, rotation="r1")
 
     assert FULL.changed(NOW, retiring=(leaving, retiring())) == transitions.abandoned(
-        snapshot(journal=FULL), rotation(), new()
+        snapshot(journal=FULL), rotation(), new("two")
     )
+
+
+def test_a_key_that_another_process_delivered_for_us_is_no_orphan():
+    journal = lineage("new")
+
+    assert journal == transitions.abandoned(snapshot(journal=journal), rotation(), new())
 
 
 # --- retirements ---

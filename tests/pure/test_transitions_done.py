@@ -46,6 +46,10 @@ def leaves(after):
     return {entry.key_id: entry.at - NOW for entry in after.retiring}
 
 
+def test_a_key_that_somebody_gave_up_too_early_stays():
+    assert {"id-old": HOUR} == leaves(completed(key(), new(), entries=(retiring("new"),)))
+
+
 # --- what is written down ---
 
 
@@ -83,6 +87,7 @@ def test_a_rotation_is_written_down_when_its_key_works():
                 finished_at=NOW,
                 old_key_id="id-old",
                 old_redacted="ak-old...old",
+                old_fingerprint=secret().fingerprint,
                 key_id="id-new",
                 redacted="ak-new...new",
                 expires_at=NOW + 90 * DAY,

@@ -1,6 +1,7 @@
 """A history from a seed: who is there, what goes wrong, and when the world calms down."""
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
@@ -10,6 +11,8 @@ from sim_network import FAULTS, Fault
 from sim_services import EPOCH, Every
 from sim_world import Universe
 
+from rotator.by_hand import ByHand
+from rotator.errors import RotatorError
 from rotator.keys import LegacyBindings
 from rotator.model import Choice, Policy, Selector, Target
 from rotator.sandbox.arize_model import ArizeOptions
@@ -47,6 +50,14 @@ def play(seed, *, traced=False, limit=None):
     return outcome
 
 
+async def _outcome(work):
+    try:
+        await work
+    except RotatorError as error:
+        return error.code
+    return "put back"
+
+
 class History:
     """Draws everything from the seed, so that the same seed is the same history."""
 
@@ -62,6 +73,7 @@ class History:
         self._calm_at = DUE + (draw.uniform(3600, 9000) if self._harsh else draw.uniform(60, 1500))
         self._outages = self._draw_outages()
         self.universe = None
+        self.rollbacks = Counter()
 
     def _draw_outages(self):
         """(service, from, to, kind): a service that fails for a while, whoever asks."""
@@ -125,6 +137,9 @@ class History:
             self._task(self._meddle())
         if draw.random() < 0.2:
             self._task(self._configure(draw.choice(world.subjects)))
+        for subject in world.subjects:
+            if subject.born is not None and draw.random() < 0.15:
+                self._task(self._roll_back(subject))
 
     def _task(self, work):
         # Held by the loop's own bookkeeping for as long as it matters: the history.
@@ -178,6 +193,18 @@ class History:
         await asyncio.sleep(draw.uniform(1, 600))
         if not self._calm:
             world.change(subject, suspend=False)
+
+    async def _roll_back(self, subject):
+        """Somebody wants the former key back, perhaps when there is none."""
+        draw, world = self._random, self.universe
+        for _ in range(draw.randint(1, 2)):
+            await asyncio.sleep(draw.uniform(1, self._calm_at))
+            process = world.process("hand")
+            hand = ByHand(process.world, process.reconciler)
+            subject.rollbacks += 1
+            process.task = asyncio.create_task(_outcome(hand.roll_back(subject.policy)))
+            await process.ended()
+            self.rollbacks[process.task.result() if process.task.done() else "killed"] += 1
 
     async def _meddle(self):
         """Somebody with rights of their own, who leaves our fields alone."""
@@ -314,3 +341,4 @@ class History:
                 outcome.events[event] = outcome.events.get(event, 0) + 1
                 reason = fields.get("error_code") or fields.get("reason")
                 outcome.reasons[reason] = outcome.reasons.get(reason, 0) + 1
+        outcome.reasons["former key put back"] = self.rollbacks["put back"]

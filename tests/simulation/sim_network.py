@@ -124,6 +124,8 @@ class Network:
         self.trace = trace
         self.counts = {}
         self.requests = 0
+        #: When something last went wrong.
+        self.troubled_at = 0.0
         #: How long a mint waits for its turn, in seconds.
         self.queue = lambda: 0
 
@@ -137,6 +139,7 @@ class Network:
         fault = self._choose(actor, kind, label)
         if fault is not None:
             self.counts[kind, fault] = self.counts.get((kind, fault), 0) + 1
+            self.troubled_at = self._now()
         self._note(actor, label, fault)
         await self._out(actor, fault)
         if fault is Fault.LATE:

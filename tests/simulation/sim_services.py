@@ -182,6 +182,10 @@ class Shelf:
     secrets: dict = field(default_factory=dict)
     journals: dict = field(default_factory=dict)
     written: list = field(default_factory=list)
+    #: By path, the documents before the present one, the latest first.
+    earlier: dict = field(default_factory=dict)
+    #: By policy, when somebody looked.
+    looks: dict = field(default_factory=dict)
 
     def read(self, path):
         return self.secrets.get(path, (0, {}))
@@ -190,8 +194,12 @@ class Shelf:
         return self.read(target.path)[1].get(target.field)
 
     def put(self, path, **fields):
+        self.replace(path, {**self.read(path)[1], **fields})
+
+    def replace(self, path, new):
         version, document = self.read(path)
-        self.secrets[path] = (version + 1, {**document, **fields})
+        self.earlier.setdefault(path, []).insert(0, document)
+        self.secrets[path] = (version + 1, new)
 
 
 class SimStore:
@@ -223,14 +231,23 @@ class SimStore:
                     return documents.held(held.target, dict(document), version)
                 return Conflict()
             merged = documents.merged(held, fields)
-            self._shelf.secrets[path] = (version + 1, merged)
+            self._shelf.replace(path, merged)
             self._shelf.written.append((str(held.target), secret.reveal()))
             return documents.held(held.target, dict(merged), version + 1)
 
         return await self._ask("write", f"write {held.target}", work)
 
+    async def former(self, target, fits):
+        def work(_):
+            documents_before = self._shelf.earlier.get(target.path, ())
+            values = (documents.held(target, one, 0).value for one in documents_before)
+            return next((value for value in values if value and fits(value)), None)
+
+        return await self._ask("read", f"former {target}", work)
+
     async def load(self, policy):
         def work(_):
+            self._shelf.looks.setdefault(policy, []).append(now())
             version, journal = self._shelf.journals.get(policy, (0, Journal()))
             return journal, version
 

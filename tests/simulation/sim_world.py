@@ -61,6 +61,10 @@ class Subject:
     suspended_at: datetime | None = None
     #: The configuration has it not, for a while.
     absent: bool = False
+    #: When somebody last wrote other rules.
+    changed_at: datetime = EPOCH
+    #: How often its former key was put back by hand.
+    rollbacks: int = 0
 
 
 @dataclass
@@ -163,6 +167,7 @@ class Universe:
         """
         subject.policy = replace(subject.policy, **rules)
         subject.absent = absent
+        subject.changed_at = now()
         subject.suspended_at = now() if subject.policy.suspend else None
         for process in self.processes:
             if process.daemon and not (process.actor.dead or process.task.done()):
@@ -253,7 +258,7 @@ class Universe:
             elif subject.broken_since is None:
                 subject.broken_since = at
                 self.breaches += 1
-                if not (self.excused(subject) or self._is_cut(subject)):
+                if not (self.excused(subject) or self._is_cut(subject) or self._ran_out(subject)):
                     self._violated(f"S1: what the store holds for {subject.policy.name} is dead")
 
     def _is_cut(self, subject):
@@ -262,6 +267,22 @@ class Universe:
         rotations = filter(None, (journal.rotation, *journal.doubted))
         tries = [mint.strategy for rotation in rotations for mint in rotation.mints]
         return self.arize.options.second_refresh_cuts_window and tries.count("refresh") > 1
+
+    def _ran_out(self, subject):
+        """Whether a key that was put back has ended, and nobody could replace it in time.
+
+        Nobody came by in its second half, was allowed to, or had no trouble there.
+        """
+        _, journal = self.shelf.journals.get(subject.policy.name, (0, Journal()))
+        back = journal.current.put_back if journal.current else None
+        if back is None or now() < back.ends_at - SKEW:
+            return False
+        halfway = back.at + (back.ends_at - back.at) / 2
+        looks = self.shelf.looks.get(subject.policy.name, ())
+        looked = any(halfway + SKEW <= at < back.ends_at for at in looks)
+        troubled_at = EPOCH + timedelta(seconds=self.network.troubled_at)
+        hindered = subject.suspended_at is not None or subject.changed_at > halfway
+        return not looked or troubled_at > halfway or hindered
 
     def _violated(self, words):
         """Remembered, because the program takes what is raised here for a fault of its own."""
@@ -272,13 +293,23 @@ class Universe:
         """S3, at every record: a trigger there was, and no other rotation for it."""
         subject = next(s for s in self.subjects if s.policy.name == name)
         done = [record for record in journal.history if record.outcome != "failed"]
-        if len({(one.old_key_id, one.old_redacted) for one in done}) < len(done):
+        back = next((at for at, one in enumerate(done) if one.outcome == "rolled_back"), None)
+        latest = done[:back]
+        if len({(one.old_key_id, one.old_redacted) for one in latest}) < len(latest):
             self._violated(f"S3: a key of {name} was rotated twice")
         demanded = sum(record.reason == "rotation_was_demanded" for record in done)
         if demanded > subject.demands:
             self._violated(f"S3: {name} was rotated by hand more often than asked")
         record = journal.history[0]
+        if record.outcome == "rolled_back":
+            if sum(one.outcome == "rolled_back" for one in done) > subject.rollbacks:
+                self._violated(f"S3: the former key of {name} was put back, and nobody asked")
+            return
         if record.reason in _DRIFT:
+            return
+        before = next((one for one in journal.history[1:] if one.outcome != "failed"), None)
+        if record.reason == "key_near_expiry" and before and before.outcome == "rolled_back":
+            self._assert_half_was_over(name, record, before)
             return
         if record.reason != "rotation_was_demanded" and not self._was_due(subject, record):
             self._violated(f"S3: {name} was rotated for {record.reason}, and was not due")
@@ -309,6 +340,12 @@ class Universe:
         if news.facts["rotation_id"] not in done:
             raise Violation(f"a hook of {news.policy} was told of {news.id}, which is not done")
         self.heard.add(news.id)
+
+    def _assert_half_was_over(self, name, record, rollback):
+        """A key that was put back lasts for half of what it had left, and is replaced in time."""
+        due_at = rollback.finished_at + (rollback.expires_at - rollback.finished_at) / 2
+        if record.started_at < due_at - 2 * SKEW:
+            self._violated(f"S3: {name} was rotated again as soon as its key was put back")
 
     def _was_due(self, subject, record):
         """By what the provider knows, not by what the journal says."""

@@ -33,6 +33,7 @@ REASONS = (
     "retirement_is_due",
     "stray_key_appeared",
     "too_many_mints",
+    "former key put back",
 )
 BRANCHES = (
     Event.ROTATION_COMPLETED,
