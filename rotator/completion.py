@@ -83,6 +83,13 @@ class Finisher:
             "redacted_key": entry.redacted,
             "rotation_id": entry.rotation,
         }
+        if entry not in s.journal.retiring:
+            # Nobody has written down that it goes. The journal must not be older than the listing,
+            # or the key may be one that was minted and delivered since.
+            noted = await save(world, s, transitions.condemned(s, entry))
+            if noted is None:
+                return None
+            s = noted
         try:
             await world.issuer.revoke(entry.key_id)
         except RotatorError as error:

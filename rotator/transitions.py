@@ -173,6 +173,11 @@ def _ending(s: Snapshot, plan: Plan, key: Key) -> Key:
     return replace(key, expires_at=min(ends, key.expires_at) if key.expires_at else ends)
 
 
+def condemned(s: Snapshot, entry: Retiring) -> Journal:
+    """``entry`` is to be revoked."""
+    return s.journal.changed(s.now, retiring=(*s.journal.retiring, entry))
+
+
 def retired(s: Snapshot, entry: Retiring) -> Journal:
     """``entry`` is revoked."""
     rest = tuple(other for other in s.journal.retiring if other.key_id != entry.key_id)

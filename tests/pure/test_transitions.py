@@ -286,6 +286,13 @@ def test_a_key_that_another_process_delivered_for_us_is_no_orphan():
 
 # --- retirements ---
 
+
+def test_a_key_that_turned_up_is_written_down_before_it_goes():
+    after = transitions.condemned(snapshot(journal=FULL), retiring("two"))
+
+    assert FULL.changed(NOW, retiring=(retiring(), retiring("two"))) == after
+
+
 LEAVING = Journal(retiring=(retiring("one"), retiring("two", at=NOW + HOUR), retiring("tri")))
 
 
