@@ -44,9 +44,12 @@ def test_lines_of_others_stand_above_it():
         bar = Progress("looking", 8, fd)
         above = bar.beside(stream)
         above.write("an event\n")
+        seen = b""
+        while not seen.endswith(b"\n"):
+            seen += os.read(screen, 100)
 
         assert above.isatty()
-        assert b"\r\x1b[Kan event\r\n" == os.read(screen, 100)
+        assert b"\r\x1b[Kan event\r\n" == seen
 
 
 def test_what_does_not_share_its_terminal_is_left_alone(tmp_path):
