@@ -25,7 +25,7 @@ def commands(page):
     """What is typed after `rotator` in the examples, without what a shell makes of it."""
     lines = "\n".join(fences(page, "console")).replace("\\\n", " ").splitlines()
     typed = [line.removeprefix("$ ") for line in lines if line.startswith("$ rotator ")]
-    return [re.split(r" [|#&>]|$", line)[0].strip() for line in typed]
+    return [re.split(r" [|#&<>]|$", line)[0].strip() for line in typed]
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
