@@ -39,7 +39,7 @@ def parser_of_all() -> argparse.ArgumentParser:
     version = f"rotator {__version__}"
     parser.add_argument("--version", action="version", version=version, help=argparse.SUPPRESS)
     commands = parser.add_subparsers(
-        title="commands", dest="command", metavar="COMMAND", required=True
+        prog="rotator", title="commands", dest="command", metavar="COMMAND", required=True
     )
     _add_run(commands)
     _add_looking(commands, "plan", "say what would happen, when and why")

@@ -37,7 +37,7 @@ async def served(
     if settings.http is None:
         yield NOBODY
         return
-    from rotator.observe.web.port import serving  # noqa: PLC0415 - uvicorn is for who wants it
+    from rotator.observe.web.port import serving  # noqa: PLC0415 - for who wants it
 
     monitor = _monitor(settings, policies, emit)
     turning = asyncio.create_task(monitor.board.keep_turning())

@@ -116,6 +116,10 @@ class Board:
         """One for each policy, in the order of the configuration."""
         return tuple(dict(self._rows).values())
 
+    def knows(self, policy: object) -> bool:
+        """Whether there is such a policy."""
+        return policy in self._rows
+
     @property
     def stuck_for(self) -> float:
         """Seconds since the loop turned last."""

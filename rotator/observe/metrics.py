@@ -55,6 +55,7 @@ class Metrics:
     def __init__(self, board: Board) -> None:
         # Each counter would come with the time of its birth, as a series of its own.
         disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._board = board
         self._now = _Now(board)
         self._registry = CollectorRegistry()
         self._registry.register(self._now)
@@ -62,6 +63,9 @@ class Metrics:
         self._requests = Counter(*_made(catalogue.REQUESTS), registry=self._registry)
         self._rotations = Counter(*_made(catalogue.ROTATIONS), registry=self._registry)
         self._events = Counter(*_made(catalogue.EVENTS), registry=self._registry)
+        for event in Event:
+            # From 0 on: that something happens for the first time is an increase, too.
+            self._events.labels(str(event))
         self._request_seconds = self._histogram(catalogue.REQUEST_SECONDS)
         self._rotation_seconds = self._histogram(catalogue.ROTATION_SECONDS)
         self._danger_seconds = self._histogram(catalogue.DANGER_SECONDS)
@@ -80,8 +84,10 @@ class Metrics:
         end = _ENDS.get(event)
         if end is None:
             return
-        strategy = str(fields.get("strategy") or "unknown")
-        self._rotations.labels(str(fields["policy"]), strategy, end).inc()
+        strategy, policy = str(fields.get("strategy") or "unknown"), fields["policy"]
+        # One that began under a policy which is gone by now leaves nothing behind either.
+        if self._board.knows(policy):
+            self._rotations.labels(str(policy), strategy, end).inc()
         for histogram, name in (
             (self._rotation_seconds, "duration_seconds"),
             (self._danger_seconds, "danger_seconds"),

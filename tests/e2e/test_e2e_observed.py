@@ -3,8 +3,10 @@
 import http.client
 import json
 import re
+import shutil
 import signal
 import socket
+import subprocess
 import time
 from datetime import timedelta
 
@@ -12,6 +14,7 @@ import pytest
 from e2e_stage import staged
 
 DAY = timedelta(days=1)
+PROMTOOL = shutil.which("promtool")
 PATHS = ("/livez", "/readyz", "/metrics", "/")
 
 
@@ -77,6 +80,19 @@ def test_all_pages_are_there_and_tell_of_the_rotation(stage):
     ended = 'rotator_rotations_total{outcome="completed",policy="ci",strategy="refresh"} 1.0'
     assert ended in pages["/metrics"][1]
     assert "refresh" in pages["/"][1]
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="NO PROMTOOL: it is not on PATH")
+@pytest.mark.usefixtures("daemon")
+def test_promtool_has_nothing_to_say_of_what_is_served_or_written(stage):
+    file = stage.folder / "rotator.prom"
+    stage.run("--once", "--metrics-file", str(file))
+
+    for text in (ask(stage, "/metrics")[1], file.read_text()):
+        told = subprocess.run(
+            [PROMTOOL, "check", "metrics"], input=text, capture_output=True, text=True, check=False
+        )
+        assert (0, "", "") == (told.returncode, told.stdout, told.stderr)
 
 
 @pytest.mark.usefixtures("daemon")

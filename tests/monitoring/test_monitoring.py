@@ -132,6 +132,15 @@ def test_events_that_are_named_exist():
     assert set() == set(named) - known
 
 
+def test_the_dashboard_shows_every_event_that_is_more_than_information():
+    (loud,) = [target["expr"] for panel, target in panels() if "errors" in panel["title"]]
+    named = re.search(r'event=~"([^"]*)"', loud)[1].split("|")
+
+    assert {
+        str(event) for event, entry in CATALOGUE.items() if entry.level not in {"info", "debug"}
+    } == set(named)
+
+
 def test_legends_name_labels_that_are_there():
     for panel, target in panels():
         names, _, grouped = asked(target["expr"])
