@@ -191,7 +191,8 @@ def written(s, data):
     if isinstance(step, Mint):
         yield transitions.begun(s, step.reason, step.plan, "r9")
     if s.journal.rotation is not None:
-        yield transitions.abandoned(s, s.journal.rotation, key("new"))
+        if s.journal.current is None or s.journal.current.key_id != key("new").id:
+            yield transitions.abandoned(s, s.journal.rotation, key("new"))
         yield transitions.declined(s, Rejected("no"))
         yield transitions.refused(s, key("new"), Rejected("no"))
         yield transitions.refused(s, None, Rejected("no"))
