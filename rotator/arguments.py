@@ -120,6 +120,7 @@ def _add_check(commands: _Commands) -> None:
     check.add_argument(
         "--online", action="store_true", help="also ask Arize and Vault, writing nothing"
     )
+    check.add_argument("--json", action="store_true", help="with --online: for programs")
 
 
 def _add_sandbox(commands: _Commands) -> None:

@@ -4,86 +4,115 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rotator.commands.common import quietly, settings_of
-from rotator.decide import decide
-from rotator.errors import Permanent, RotatorError
-from rotator.keys import Scope
-from rotator.model import Refuse
-from rotator.notices import all_told
-from rotator.wiring import connected
+from rotator import words
+from rotator.commands.common import settings_of
+from rotator.errors import ConfigError
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Coroutine
 
-    from rotator.model import Policy
+    from rotator.commands.preflight import Part, Preflight
+    from rotator.commands.screen import Screen
+    from rotator.readiness import Finding
     from rotator.settings import Settings
-    from rotator.wiring import Connected
 
 
 def command(arguments: Namespace) -> int:
     """Print what is found; 1 when a service or a policy is not ready."""
+    if arguments.json and not arguments.online:
+        raise ConfigError(["--json goes with --online; mistakes in a configuration are lines"])
     settings = settings_of(arguments)
+    if not arguments.online:
+        _tell_settings(settings)
+        return 0
+    from rotator.commands.preflight import preflight  # noqa: PLC0415 - only this needs services
+
+    if not arguments.json:
+        _tell_settings(settings)
+        sys.stdout.flush()
+    found = asyncio.run(preflight(settings))
+    if arguments.json:
+        _print_json(settings, found)
+    else:
+        _draw(settings, found)
+    return int(not found.ready)
+
+
+def _tell_settings(settings: Settings) -> None:
     for warning in settings.warnings:
         sys.stdout.write(f"warning: {warning}\n")
-    count = len(settings.policies)
-    noun = "policy" if count == 1 else "policies"
-    sys.stdout.write(f"ok: the configuration, with {count} {noun}\n")
-    return asyncio.run(_online(settings)) if arguments.online else 0
+    count = words.count(len(settings.policies), "policy", "policies")
+    sys.stdout.write(f"ok: the configuration, with {count}\n")
 
 
-async def _online(settings: Settings) -> int:
-    async with connected(settings, quietly) as services:
-        store = settings.vault.address if settings.vault else settings.directory
-        services_well = [
-            await _try(f"Arize at {settings.arize.url}", _arize(services)),
-            await _try(f"the store at {store}", _store(services)),
-        ]
-        if not all(services_well):
-            return 1
-        slots = asyncio.Semaphore(settings.run.concurrency)
+def _print_json(settings: Settings, found: Preflight) -> None:
+    from rotator.commands.screen import print_json  # noqa: PLC0415
 
-        async def one(policy: Policy) -> bool:
-            async with slots:
-                return await _try(f"policy {policy.name}", _policy(services, policy))
-
-        well = await asyncio.gather(*(one(policy) for policy in settings.policies))
-        return int(not all(well))
+    print_json(
+        ready=found.ready,
+        warnings=settings.warnings,
+        services=[_plain(part) for part in found.services],
+        policies=[_plain(part) for part in found.policies],
+    )
 
 
-async def _try(what: str, work: Coroutine[None, None, str]) -> bool:
-    try:
-        note = await work
-    except RotatorError as error:
-        sys.stdout.write(f"FAILED: {what}: {error.message}\n")
-        if error.remedy:
-            sys.stdout.write(f"        {error.remedy}\n")
-        return False
-    sys.stdout.write(f"ok: {what}{note}\n")
-    return True
+def _plain(part: Part) -> dict[str, object]:
+    return {
+        "name": part.name,
+        "ready": part.ready,
+        "looked": part.looked,
+        "problems": [_entry(one) for one in part.findings if not one.note],
+        "notes": [_entry(one) for one in part.findings if one.note],
+    }
 
 
-async def _arize(services: Connected) -> str:
-    """The management key is accepted, and may list."""
-    await services.listings.get(Scope())
-    return ""
+def _entry(finding: Finding) -> dict[str, str]:
+    texts = {"code": finding.code, "text": finding.text, "remedy": finding.remedy}
+    return texts | ({"rule": finding.rule} if finding.rule else {})
 
 
-async def _store(services: Connected) -> str:
-    """We may log in, and write the journal."""
-    await services.world.store.preflight((), budget=services.world.limits.retry_budget)
-    return ""
+def _draw(settings: Settings, found: Preflight) -> None:
+    from rotator.commands.screen import Screen  # noqa: PLC0415 - only who draws pays for it
+
+    screen = Screen()
+    for part in found.services:
+        _draw_part(screen, part.name, part)
+    for part in found.policies:
+        if part.looked:
+            _draw_part(screen, f"policy {part.name}", part)
+    unseen = [part.name for part in found.policies if not part.looked]
+    if unseen:
+        screen.say(f"not looked at, for that: {words.some(unseen)}", style="dim")
+    _draw_rules(screen, settings, found)
 
 
-async def _policy(services: Connected, policy: Policy) -> str:
-    """The key is found, the journal is readable, every target can be written."""
-    await services.world.store.preflight(policy.targets, budget=services.world.limits.retry_budget)
-    s = await services.reconciler.gather(policy)
-    step = decide(replace(all_told(s), demanded=s.journal.rotation is None))
-    if isinstance(step, Refuse):
-        raise Permanent(step.reason.text, remedy=step.remedy)
-    empty = [str(held.target) for held in s.held if held.value is None]
-    return f"; {', '.join(empty)} holds no key yet" if empty else ""
+def _draw_part(screen: Screen, title: str, part: Part) -> None:
+    problems = [one for one in part.findings if not one.note]
+    if not problems:
+        screen.say(f"ok: {title}")
+    for one in problems:
+        screen.say(f"FAILED: {title}: {one.text}", style="red")
+        # Lines for Vault policies are below, each once.
+        if one.remedy and not one.rule:
+            screen.say(one.remedy, indent=8)
+    for one in part.findings:
+        if one.note:
+            screen.say(f"note: {one.text}", indent=4)
+            if one.remedy:
+                screen.say(one.remedy, style="dim", indent=10)
+
+
+def _draw_rules(screen: Screen, settings: Settings, found: Preflight) -> None:
+    parts = (*found.services, *found.policies)
+    rules = dict.fromkeys(one.rule for part in parts for one in part.findings if one.rule)
+    if not rules:
+        return
+    namespace = settings.vault.namespace if settings.vault else None
+    where = f", in the namespace {namespace}" if namespace else ""
+    screen.gap()
+    screen.say(f"To add to the Vault policy of rotator's token{where}:")
+    for rule in rules:
+        # As it is: whoever copies it wants no line broken.
+        sys.stdout.write(f"  {rule}\n")

@@ -15,7 +15,7 @@ from rotator.adapters.files import FileStore, _failure
 from rotator.errors import NotPermitted, Rejected, Temporary, Unavailable, Unreadable
 from rotator.journal import Journal
 from rotator.model import Target
-from rotator.ports import Conflict
+from rotator.ports import Conflict, Place
 from rotator.secrets import Secret
 
 KEY, NEWER = Secret("ak-0123456789abcdefghij-first"), Secret("ak-0123456789abcdefghij-second")
@@ -107,6 +107,19 @@ class TestSecrets:
     async def test_a_path_that_leads_elsewhere_is_refused(self, store, path):
         with pytest.raises(Rejected, match="not a path of plain names"):
             await store.read(Target(path, "api_key"))
+
+
+class TestRights:
+    async def test_what_is_missing_is_told_place_by_place(self, store, directory):
+        directory.mkdir()
+        (directory / "secrets").mkdir()
+        (directory / "journal").write_text("in the way")
+
+        target, journal = await store.lacking([Place(TARGET), Place("ci")], budget=MINUTE)
+
+        assert target is None
+        assert f"{directory / 'journal'}: Not a directory" == journal.text
+        assert journal.remedy
 
 
 class TestJournals:

@@ -26,7 +26,7 @@ from rotator.errors import (
 from rotator.events import Event
 from rotator.journal import Journal
 from rotator.model import Target
-from rotator.ports import Conflict
+from rotator.ports import Conflict, Place
 from rotator.secrets import Secret
 
 KEY, NEWER = Secret("ak-0123456789abcdefghij-first"), Secret("ak-0123456789abcdefghij-second")
@@ -497,6 +497,57 @@ class TestPreflight:
             f'path "{path}" {{ capabilities = ["create", "read", "update"] }} '
             f'path "secret/data/{prefix}/*" {{ capabilities = ["create", "read", "update"] }}'
         )
+
+    async def test_what_is_missing_is_told_place_by_place(self, server, opened, target):
+        prefix, old = unique("journal"), server.kv(1)
+        rules = {f"secret/data/{target.path}": ["read"], f"{old}/app": ["read"]}
+        token = server.token_with(policies=[server.policy(**rules)])
+        store = opened(TokenAuth(lambda: token), journal_prefix=prefix)
+        unversioned, closed = Target("app", "key", mount=old), Target("x", "key", mount="closed")
+
+        lacks = await store.lacking(
+            [
+                Place(target),
+                Place(target, read_only=True),
+                Place(unversioned),
+                Place("ci"),
+                Place(closed),
+            ],
+            budget=MINUTE,
+        )
+
+        assert [
+            f"no create, update on secret/data/{target.path}",
+            None,
+            f"no create, update on {old}/app",
+            f"no create, read, update on secret/data/{prefix}/ci",
+            "no create, read, update on closed/data/x",
+        ] == [lack and lack.text for lack in lacks]
+        names = '{ capabilities = ["create", "read", "update"] }'
+        assert f'path "secret/data/{prefix}/*" {names}' == lacks[3].rule
+        assert f'path "{old}/app" {names}' == lacks[2].rule
+        where = f" in the namespace {server.namespace}" if server.namespace else ""
+        assert f"add to the Vault policy{where}: {lacks[0].rule}" == lacks[0].remedy
+
+    async def test_a_mount_that_is_none_hinders_no_other_place(self, server, opened, target):
+        store = opened(mount=(old := server.kv(1)))
+        wrong = Target("app", "key", mount="sys")
+        fine = Target(target.path, "key", mount="secret")
+
+        first, second, journal = await store.lacking(
+            [Place(wrong), Place(fine), Place("ci")], budget=MINUTE
+        )
+
+        assert "the mount sys is of type system, not kv" == first.text
+        assert second is None
+        assert f"the mount {old} is KV version 1, and the journal needs check-and-set" == (
+            journal.text
+        )
+
+    async def test_hundreds_of_places_are_asked_about(self, store):
+        places = [Place(Target(f"apps/{at}", "key")) for at in range(250)]
+
+        assert [None] * 250 == await store.lacking(places, budget=MINUTE)
 
     async def test_a_denied_read_is_told_from_a_dead_token(self, server, opened, target, events):
         token = server.token_with(policies=["default"])
