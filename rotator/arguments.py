@@ -46,6 +46,7 @@ def parser_of_all() -> argparse.ArgumentParser:
     _add_looking(commands, "status", "show how every policy stands")
     _add_json(_add_single(commands, "history", "show the last rotations of a policy"))
     _add_check(commands)
+    _add_init(commands)
     _add_single(commands, "adopt", "put the raw key of a policy, from stdin, into the store")
     _add_single(commands, "rollback", "put the former key back, while its grace period runs")
     _add_config(_command(commands, "health", "ask the daemon on this machine whether it lives"))
@@ -121,6 +122,35 @@ def _add_check(commands: _Commands) -> None:
         "--online", action="store_true", help="also ask Arize and Vault, writing nothing"
     )
     check.add_argument("--json", action="store_true", help="with --online: for programs")
+
+
+def _add_init(commands: _Commands) -> None:
+    init = _command(commands, "init", "write a first configuration for keys that Arize lists")
+    init.add_argument("--output", default="rotator.yaml", metavar="FILE", help="- for stdout")
+    which = init.add_mutually_exclusive_group()
+    which.add_argument("--key", action="append", metavar="ID", help="this key (repeatable)")
+    which.add_argument("--all", action="store_true", help="all but the management key")
+    init.add_argument(
+        "--space", action="append", default=[], metavar="ID", help="with its service keys"
+    )
+    where = init.add_mutually_exclusive_group()
+    where.add_argument("--base-url", metavar="URL", help="of Arize; default: the public one")
+    where.add_argument("--region", help="of Arize")
+    source = init.add_mutually_exclusive_group()
+    source.add_argument(
+        "--api-key-env",
+        default="ARIZE_API_KEY",
+        metavar="NAME",
+        help="variable of the management key (ARIZE_API_KEY)",
+    )
+    source.add_argument("--api-key-file", type=Path, metavar="FILE", help="or its file")
+    store = init.add_mutually_exclusive_group()
+    store.add_argument("--vault-address", metavar="URL", help="default: VAULT_ADDR")
+    store.add_argument("--files", type=Path, metavar="DIRECTORY", help="instead of Vault")
+    init.add_argument(
+        "--path", default="apps/{name}/arize", metavar="PATH", help="of each key (%(default)s)"
+    )
+    init.add_argument("--field", default="api_key", help="of each secret (%(default)s)")
 
 
 def _add_sandbox(commands: _Commands) -> None:

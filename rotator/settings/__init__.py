@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from rotator.errors import ConfigError
 from rotator.settings import environment, hook_rules, pacing, rules, schema
 from rotator.settings.complaints import complaints, line
-from rotator.settings.documents import read
+from rotator.settings.documents import dotted, read
 from rotator.settings.durations import parse_duration
 from rotator.settings.models import limits_of, policy_of
 from rotator.settings.parts import sound, whole
@@ -35,7 +35,15 @@ if TYPE_CHECKING:
     from rotator.settings.parts import Parts
     from rotator.settings.stamp import Stamp
 
-__all__ = ["Settings", "Source", "load", "names", "parse_duration", "read_secret"]
+__all__ = [
+    "Settings",
+    "Source",
+    "faults_of_arize",
+    "load",
+    "names",
+    "parse_duration",
+    "read_secret",
+]
 
 _DEFAULTS = (Path("rotator.yaml"), Path("/etc/rotator/rotator.yaml"))
 #: Where keys live when neither Vault nor a directory is configured.
@@ -113,6 +121,15 @@ class Source:
         """
         self.taken = self.stamp()
         return load(self._paths, self._environ)
+
+
+def faults_of_arize(
+    section: Mapping[str, object], environ: Mapping[str, str]
+) -> tuple[schema.Arize | None, list[str]]:
+    """The section ``arize`` alone, before there is a configuration; what is wrong with it."""
+    parts = sound({"arize": section})
+    faults = [f"{dotted(where)}: {words}" for where, words in rules.every(parts, environ)]
+    return parts.arize, faults
 
 
 def load(paths: Sequence[Path], environ: Mapping[str, str]) -> Settings:
