@@ -104,7 +104,7 @@ $(VENV)/bin/python:
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
 $(VENV)/run: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --editable '.[sandbox,spool]'
+	$(BIN)/python -m pip install --quiet --editable '.[sandbox,spool,otel]'
 	@touch $@
 
 $(VENV)/dev: pyproject.toml $(VENV)/run

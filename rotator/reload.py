@@ -96,8 +96,8 @@ class Reloader:
         if grounded:
             return
         change = self._take(new)
-        for problem in new.warnings:
-            if change:
+        if change:
+            for problem in new.warnings:
                 self._emit(Event.CONFIG_WARNING, problem=problem)
         if change or asked:
             fields = change._asdict()

@@ -49,6 +49,8 @@ class Watch:
     seen: Callable[[Snapshot, Step], None] = unheard
     #: Told the names of the policies when they change.
     keep: Callable[[Iterable[str]], None] = unheard
+    #: Sees every call of a port.
+    around: Callable[[World], World] = lambda world: world
 
 
 NOBODY = Watch()
@@ -109,7 +111,8 @@ async def connected(
         hooks=hooks,
         sinks=sinks,
     )
-    listings = Listings(issuer, clock)
+    world = watch.around(world)
+    listings = Listings(world.issuer, clock)
 
     def configure(new: Settings) -> None:
         hooks.update(hooks_of(new.root.policies, anywhere, environ))

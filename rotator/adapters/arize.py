@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from rotator import traceparent
 from rotator.adapters.answers import http_date, scrub
 from rotator.adapters.arize_credential import Credential
 from rotator.adapters.arize_errors import Answer
@@ -205,6 +206,7 @@ class _Wire:
             "Accept-Encoding": "identity",
             "Authorization": f"Bearer {credential.reveal()}",
             "User-Agent": self._options.user_agent,
+            **traceparent.headers(),
         }
         if content is not None:
             headers["Content-Type"] = "application/json"

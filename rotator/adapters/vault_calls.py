@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import math
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -124,7 +125,9 @@ class Calls:
         seconds = self._connection.timeout.total_seconds()
         try:
             async with lane.turns, asyncio.timeout(seconds):
-                return await asyncio.get_running_loop().run_in_executor(lane.threads, work)
+                # With what this task knows, such as the trace that it belongs to.
+                here = contextvars.copy_context().run
+                return await asyncio.get_running_loop().run_in_executor(lane.threads, here, work)
         except TimeoutError as error:
             raise Unavailable(f"no answer from Vault within {seconds:g} s") from error
 

@@ -20,6 +20,7 @@ import hvac.adapters
 import requests
 import urllib3
 
+from rotator import traceparent
 from rotator.adapters.vault_errors import Refused, leaves, scrubbed
 from rotator.errors import Rejected, RotatorError, Unavailable
 from rotator.ports import unheard
@@ -200,7 +201,7 @@ class _Transport(hvac.adapters.Adapter):  # type: ignore[misc]  # hvac has no ty
         **options: Any,
     ) -> Json:
         """Send one request. Redirections are answers, never followed."""
-        sent = {**(headers or {}), "X-Vault-Request": "true"}
+        sent = {**(headers or {}), **traceparent.headers(), "X-Vault-Request": "true"}
         if self.token:
             sent["X-Vault-Token"] = self.token
         if self.namespace:

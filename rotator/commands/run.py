@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rotator.commands.common import chosen, duration, stop_signal
 from rotator.commands.monitoring import file_to_write, recorded, served
+from rotator.commands.tracing import tracing
 from rotator.errors import ConfigError
 from rotator.events import Event
 from rotator.observe import observing
@@ -95,7 +96,8 @@ async def _daemon(settings: Settings, source: Source, emit: Observer) -> int:
     from rotator.reload import Reloader  # noqa: PLC0415
 
     async with (
-        served(settings, settings.policies, emit) as watch,
+        served(settings, settings.policies, emit) as served_to,
+        tracing(served_to, emit, alone=True) as watch,
         connected(settings, emit, hide=emit.hide, watch=watch) as services,
     ):
         daemon = Daemon(
@@ -125,7 +127,8 @@ async def _pass(
 ) -> int:
     emit.attach(asyncio.get_running_loop())
     async with (
-        recorded(settings, wanted.policies, emit, wanted.metrics_file) as watch,
+        recorded(settings, wanted.policies, emit, wanted.metrics_file) as recorder,
+        tracing(recorder, emit, alone=False) as watch,
         connected(settings, emit, hide=emit.hide, watch=watch) as services,
     ):
         stop = stop_signal()

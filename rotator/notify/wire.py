@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from rotator import traceparent
 from rotator.adapters.answers import delay_of, scrub
 from rotator.adapters.network import network
 from rotator.errors import NotFound, NotPermitted, Rejected, RotatorError, Temporary, Unavailable
@@ -92,7 +93,7 @@ def _request(
     return httpx.Request(
         method,
         url.reveal(),
-        headers={"User-Agent": "arize-key-rotator", **headers},
+        headers={"User-Agent": "arize-key-rotator", **traceparent.headers(), **headers},
         content=body,
         extensions={"timeout": patience},
     )

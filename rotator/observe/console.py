@@ -179,7 +179,30 @@ def _library(line: Line) -> str:
     return f"{line.get('logger')}: {line.get('message')}"
 
 
+def _problem(line: Line) -> str:
+    return str(line.get("problem"))
+
+
+def _reloaded(line: Line) -> str:
+    """``12 policies; added a, b; changed c``."""
+    said = (
+        f"{what} {', '.join(line[what])}"
+        for what in ("added", "removed", "changed")
+        if line.get(what)
+    )
+    return "; ".join((f"{line.get('policies')} policies", *said))
+
+
+def _kept(line: Line) -> str:
+    taken = "are taken all the same" if line.get("policies_taken") else "wait for it as well"
+    return f"{', '.join(line.get('sections', ()))} changed; the policies {taken}"
+
+
 _SAID: dict[str, Callable[[Line], str]] = {
+    "config.warning": _problem,
+    "config.refused": _problem,
+    "config.reloaded": _reloaded,
+    "config.restart_needed": _kept,
     "policy.planned": _planned,
     "rotation.started": _started,
     "rotation.resumed": _started,

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from adapter_arize_stage import HOUR, MANAGEMENT, NEVER, Source, Stage, minted, ok, page, problem
 
+from rotator import traceparent
 from rotator.errors import (
     NotPermitted,
     Rejected,
@@ -350,3 +351,17 @@ async def test_any_other_source_is_read_once():
 
     assert [MANAGEMENT] * 3 == stage.bearers
     assert 1 == stage.source.read
+
+
+# Traces.
+
+
+async def test_a_request_says_which_trace_it_belongs_to_if_any():
+    stage = Stage(page())
+    await stage.issuer.keys(Scope())
+    token = traceparent.CURRENT.set({"traceparent": "00-trace-step-01"})
+    await stage.issuer.keys(Scope())
+    traceparent.CURRENT.reset(token)
+
+    sent = [request.headers.get("traceparent") for request in stage.requests]
+    assert [None, "00-trace-step-01"] == sent

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from rotator import traceparent
 from rotator.adapters.vault import AppRoleAuth, TokenAuth, VaultOptions, VaultStore
 from rotator.adapters.vault_auth import Keeper
 from rotator.errors import (
@@ -461,3 +462,15 @@ def _everything(error):
         told += repr(vars(request)) if request is not None else ""
         error = error.__cause__ or error.__context__
     return told
+
+
+async def test_a_request_says_which_trace_it_belongs_to_though_it_is_made_in_a_thread(store, vault):
+    await store.read(TARGET)
+    vault.heard.clear()
+    token = traceparent.CURRENT.set({"traceparent": "00-trace-step-01"})
+    await store.read(TARGET)
+    traceparent.CURRENT.reset(token)
+    await store.read(TARGET)
+
+    sent = [headers.get("traceparent") for _, headers in vault.heard]
+    assert ["00-trace-step-01", None] == sent

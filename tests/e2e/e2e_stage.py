@@ -39,6 +39,8 @@ class Stage:
     raws: dict = field(default_factory=dict)
     #: Further sections of the configuration.
     sections: dict = field(default_factory=dict)
+    #: Further variables.
+    variables: dict = field(default_factory=dict)
     trap: object = None
     #: The durations that :data:`RUN` and :data:`TIMEOUT` have unless a stage is slower.
     run_section: dict = field(default_factory=lambda: RUN)
@@ -90,6 +92,7 @@ class Stage:
             "TMPDIR": str(self.folder),
             "ARIZE_API_KEY": self.arize.management_key,
             "VAULT_TOKEN": self.vault.token,
+            **self.variables,
         }
 
     def start(self, *arguments, program=("-m", "rotator"), ask=False):

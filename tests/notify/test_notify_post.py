@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from notify_stage import AT, FACTS, NEWS, listening, reading
 
+from rotator import traceparent
 from rotator.errors import (
     ConfigError,
     NotFound,
@@ -208,3 +209,13 @@ async def test_a_secret_that_cannot_be_read_is_an_error_like_others():
 )
 def test_of_an_address_no_more_is_shown_than_where_it_is(url, expected):
     assert expected == shown(Secret(url))
+
+
+async def test_a_request_says_which_trace_it_belongs_to():
+    token = traceparent.CURRENT.set({"traceparent": "00-trace-step-01"})
+    async with listening() as server:
+        await post(server.url).tell(NEWS)
+    traceparent.CURRENT.reset(token)
+
+    (request,) = server.requests
+    assert "00-trace-step-01" == request.headers["traceparent"]

@@ -198,3 +198,37 @@ def _failing() -> BaseException:
             raise ValueError("outer") from error
     except ValueError as error:
         return error
+
+
+@pytest.mark.parametrize(
+    ("event", "fields", "expected"),
+    [
+        (
+            Event.CONFIG_RELOADED,
+            {"policies": 3, "added": ("a", "b"), "removed": (), "changed": ("c",)},
+            "info  config.reloaded  3 policies; added a, b; changed c",
+        ),
+        (
+            Event.CONFIG_RELOADED,
+            {"policies": 3, "added": (), "removed": (), "changed": ()},
+            "info  config.reloaded  3 policies",
+        ),
+        (
+            Event.CONFIG_RESTART_NEEDED,
+            {"sections": ["run", "log"], "policies_taken": True},
+            "warn  config.restart_needed  run, log changed; the policies are taken all the same",
+        ),
+        (
+            Event.CONFIG_RESTART_NEEDED,
+            {"sections": ["vault"], "policies_taken": False},
+            "warn  config.restart_needed  vault changed; the policies wait for it as well",
+        ),
+        (
+            Event.CONFIG_REFUSED,
+            {"problem": "rotator.yaml:3: arize: is missing; add it"},
+            "error config.refused  rotator.yaml:3: arize: is missing; add it",
+        ),
+    ],
+)
+def test_a_configuration_that_is_read_again_says_what_that_changes(shown, event, fields, expected):
+    assert [expected] == shown(event, columns=140, **fields)

@@ -329,9 +329,9 @@ class SimAgenda:
 class Voice:
     """Takes events as strictly as the catalogue has them."""
 
-    def __init__(self, actor, secrets=()):
+    def __init__(self, actor, listeners=()):
         self._actor = actor
-        self._secrets = secrets
+        self._listeners = listeners
 
     def __call__(self, event, /, **fields):
         if self._actor.dead:
@@ -341,6 +341,8 @@ class Voice:
         if strangers:
             raise AssertionError(f"{event} has no fields {strangers}")
         self._actor.events.append((now(), event, level, fields))
+        for listener in self._listeners:
+            listener(event, **fields)
 
 
 def shown(value):

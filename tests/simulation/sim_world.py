@@ -108,6 +108,8 @@ class Universe:
         self.excused = excused
         self.breaches = 0
         self.violations = []
+        #: Who looks on.
+        self.listeners, self.around = [], lambda world: world
         #: By redacted key: when it was minted, and the expiry it was given then.
         self.births = {}
         #: Ids of the news that hooks have heard.
@@ -187,7 +189,7 @@ class Universe:
             issuer=SimIssuer(actor, self.network, self.arize, self._management),
             store=SimStore(actor, self.network, self.shelf),
             clock=SimClock(actor),
-            emit=Voice(actor),
+            emit=Voice(actor, self.listeners),
             limits=LIMITS,
             me=actor.name,
             new_id=lambda: f"{self.random.getrandbits(64):016x}",
@@ -195,6 +197,7 @@ class Universe:
             hooks=self._hooks(actor),
             **self._spool(actor),
         )
+        world = self.around(world)
         listings = Listings(world.issuer, world.clock)
         process = Process(actor, world, Reconciler(world, listings))
         self.processes.append(process)
