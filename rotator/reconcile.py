@@ -112,8 +112,8 @@ class Reconciler:
                 s = await self.gather(policy, demanded=demanded)
             elif isinstance(step, Wait | Locked | Refuse | Notify):
                 return Looked(step, s, rotated)
-            elif isinstance(step, Mint) and not admitted and await self._world.issuer.admit():
-                # That took time, and what was seen is old by now.
+            elif isinstance(step, Mint) and not admitted and await self._waited(s):
+                # What was seen is old by now.
                 admitted, s = True, await self.gather(policy, demanded=demanded)
             else:
                 admitted = admitted and not isinstance(step, Mint)
@@ -122,6 +122,13 @@ class Reconciler:
                 seen = await self._act(s, step)
                 s = seen or await self.gather(policy, demanded=demanded)
         raise Temporary(f"policy {policy.name} did not come to rest in {_STEPS} steps")
+
+    async def _waited(self, s: Snapshot) -> bool:
+        """Wait until a mint is due by the rate of requests; whether that took time.
+
+        What is in flight has waited already: the grace of an old key may be running.
+        """
+        return s.journal.rotation is None and await self._world.issuer.admit()
 
     async def gather(
         self, policy: Policy, *, demanded: bool = False, since: datetime | None = None

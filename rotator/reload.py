@@ -70,18 +70,21 @@ class Reloader:
 
     async def look(self) -> None:
         """Read the configuration, if it has changed or somebody asked."""
-        now, before = await asyncio.to_thread(self._source.stamp), self._seen
-        asked, self._seen = self._asked.is_set(), now
-        if not asked and (now == self._source.taken or now != before):
-            return
-        self._asked.clear()
         try:
-            self._changed(await asyncio.to_thread(self._source.load), asked=asked)
+            await self._look()
         except ConfigError as error:
             for problem in error.problems:
                 self._emit(Event.CONFIG_REFUSED, problem=problem)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the old one is well
             self._emit(Event.CRASHED, exception=error)
+
+    async def _look(self) -> None:
+        now, before = await asyncio.to_thread(self._source.stamp), self._seen
+        asked, self._seen = self._asked.is_set(), now
+        if not asked and (now == self._source.taken or now != before):
+            return
+        self._asked.clear()
+        self._changed(await asyncio.to_thread(self._source.load), asked=asked)
 
     def _changed(self, new: Settings, *, asked: bool) -> None:
         old = self._settings.root

@@ -43,7 +43,6 @@ _TYPES = {
 
 _BOUNDS = {
     "literal_error": ("expected", "must be"),
-    "greater_than": ("gt", "must be more than"),
     "less_than_equal": ("le", "must be at most"),
     "greater_than_equal": ("ge", "must be at least"),
 }

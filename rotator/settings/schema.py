@@ -35,7 +35,7 @@ def _policy_name(name: str) -> str:
 class RateLimit(Section):
     """How many requests there may be."""
 
-    per_second: float = Field(gt=0, le=1000)
+    per_second: float = Field(ge=0.1, le=1000)
     burst: int = Field(default=10, ge=1, le=1000)
 
 

@@ -119,6 +119,20 @@ async def test_what_is_over_when_its_turn_comes_is_not_done_again():
     assert 1 == len(stage.requests("refresh"))
 
 
+@virtual
+async def test_a_lost_key_is_replaced_without_waiting_for_a_turn():
+    stage = Stage()
+    stage.add()
+    stage.script.append(("write", Fault.KILLED_BEFORE))
+    await stage.come_by()
+    await asyncio.sleep(120)
+    stage.universe.network.queue = lambda: 7200
+    process = stage.begin()
+    await process.ended(60)
+
+    assert "rotation.repaired" in said(process)
+
+
 # --- a demand ---
 
 

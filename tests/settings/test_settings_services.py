@@ -235,7 +235,7 @@ def test_a_rate_has_a_burst_also_where_none_is_given():
 @pytest.mark.parametrize(
     ("text", "path", "words"),
     [
-        ("{per_second: 0}", "per_second", "must be more than 0"),
+        ("{per_second: 0.09}", "per_second", "must be at least 0.1"),
         ("{per_second: many}", "per_second", "must be a number"),
         ("{per_second: [1]}", "per_second", "must be a number"),
         ("{per_second: 2000}", "per_second", "must be at most 1000"),

@@ -374,6 +374,7 @@ class Universe:
         for subject in self.subjects:
             if subject.born is not None:
                 self._assert_rested(subject)
+        self._assert_jitter_drawn_once()
         for key in self.bystanders:
             if key.revoked:
                 raise Violation(f"S4: {key.id}, which was never ours, is revoked")
@@ -408,6 +409,18 @@ class Universe:
             raise Violation(f"hooks of {policy.name} never heard of {sorted(missed)}")
         if any(event == Event.NOTIFY_GIVEN_UP for a in self.actors for _, event, _, _ in a.events):
             raise Violation("a hook was given up within a day")
+
+    def _assert_jitter_drawn_once(self):
+        """Whoever says when a key is due for its expiry says the same moment, whenever he looks."""
+        spread = [one.policy for one in self.subjects if one.policy.jitter]
+        for policy in (one for one in spread if not one.windows):
+            said = {}
+            for _, event, _, fields in (told for actor in self.actors for told in actor.events):
+                planned = event == Event.POLICY_PLANNED and fields["policy"] == policy.name
+                if planned and fields["reason"] == "key_near_expiry":
+                    said.setdefault(fields["redacted_key"], set()).add(fields["next_at"])
+            if any(len(moments) > 1 for moments in said.values()):
+                raise Violation(f"jitter of {policy.name} was drawn again: {said}")
 
     def _assert_nothing_shown(self):
         said = [shown(journal) for _, journal in self.shelf.journals.values()]
