@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from rotator.model import Policy
     from rotator.ports import World
     from rotator.reconcile import Reconciler
-    from rotator.roster import Change
 
 _SOONEST = timedelta(seconds=1)
 
@@ -108,15 +107,14 @@ class Daemon:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._reconciler.drain()
 
-    def configure(self, policies: Sequence[Policy]) -> Change:
-        """Look after these from now on; says what that changes.
+    def configure(self, policies: Sequence[Policy]) -> None:
+        """Look after these from now on.
 
         Where a rotation is in flight, that ends first, by the rules that it began with.
         """
         change = self._roster.configure(policies)
         for name in (*change.changed, *change.removed, *self._roster.join()):
             self._begin(name)
-        return change
 
     def _begin(self, name: str) -> None:
         """Look at a policy now, unless somebody is at it."""

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 
 from rotator.errors import ConfigError
 from rotator.events import Event
+from rotator.roster import Change
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rotator.ports import Emit
-    from rotator.roster import Change
     from rotator.settings import Settings, Source
 
 _PERIOD_SECONDS = 2.0
@@ -37,7 +37,7 @@ class Reloader:
         settings: What it runs with.
         source: Where that was read. Used in a thread: ten thousand policies take a while to read,
             and a key may be waiting to be delivered.
-        take: Begins to work by another configuration's policies, and says what that changes.
+        take: Begins to work by another configuration's policies.
         emit: Told of what was taken, refused, or has to wait for a restart.
     """
 
@@ -46,10 +46,10 @@ class Reloader:
         settings: Settings,
         source: Source,
         *,
-        take: Callable[[Settings], Change],
+        take: Callable[[Settings], object],
         emit: Emit,
     ) -> None:
-        self._settings = settings
+        self._settings = self._taken = settings
         self._source = source
         self._take = take
         self._emit = emit
@@ -98,10 +98,17 @@ class Reloader:
             self._emit(Event.CONFIG_RESTART_NEEDED, sections=fixed, policies_taken=not grounded)
         if grounded:
             return
-        change = self._take(new)
+        self._take(new)
+        # As they are written: a hook with another address is a change, too.
+        old_ones, new_ones = _by_name(self._taken), _by_name(new)
+        change, self._taken = Change.between(old_ones, new_ones), new
         if change:
             for problem in new.warnings:
                 self._emit(Event.CONFIG_WARNING, problem=problem)
         if change or asked:
             fields = change._asdict()
             self._emit(Event.CONFIG_RELOADED, policies=len(new.policies), **fields)
+
+
+def _by_name(settings: Settings) -> dict[str, object]:
+    return {policy.name: policy for policy in settings.root.policies}

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from rotator.journal import Journal
     from rotator.model import Policy
@@ -24,6 +24,15 @@ class Change(NamedTuple):
     added: tuple[str, ...]
     removed: tuple[str, ...]
     changed: tuple[str, ...]
+
+    @classmethod
+    def between(cls, old: Mapping[str, object], new: Mapping[str, object]) -> Change:
+        """What makes ``new`` of ``old``, both by their names."""
+        return cls(
+            added=tuple(name for name in new if name not in old),
+            removed=tuple(name for name in old if name not in new),
+            changed=tuple(name for name in new if name in old and new[name] != old[name]),
+        )
 
     def __bool__(self) -> bool:
         return any(self[:])
@@ -48,11 +57,7 @@ class Roster:
         """Take note of a new configuration. What it changes shows in :meth:`is_unsettled`."""
         old, new = self._configured, {policy.name: policy for policy in policies}
         self._configured = new
-        return Change(
-            added=tuple(name for name in new if name not in old),
-            removed=tuple(name for name in old if name not in new),
-            changed=tuple(name for name in new if name in old and new[name] != old[name]),
-        )
+        return Change.between(old, new)
 
     def is_unsettled(self, name: str) -> bool:
         """Whether another policy is configured under this name than is looked after."""

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from rotator.model import Policy
     from rotator.observe.logs import Observer
     from rotator.ports import Emit
-    from rotator.roster import Change
     from rotator.runner import Result
     from rotator.settings import Settings
     from rotator.wiring import Connected
@@ -109,10 +108,10 @@ async def _daemon(settings: Settings, source: Source, emit: Observer) -> int:
             relist=settings.run.relist,
         )
 
-        def take(new: Settings) -> Change:
+        def take(new: Settings) -> None:
             services.configure(new)
             watch.keep(policy.name for policy in new.policies)
-            return daemon.configure(new.policies)
+            daemon.configure(new.policies)
 
         reloader = Reloader(settings, source, take=take, emit=emit)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloader.ask)

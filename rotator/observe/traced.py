@@ -1,140 +1,107 @@
-"""The ports with a span around each request."""
+"""The ports with a span around each request that is a step; the rest goes through as it is."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime, timedelta
 
     from rotator.journal import Journal
-    from rotator.keys import Listing, Minted, Order, Scope
+    from rotator.keys import Minted, Order
     from rotator.model import Held, Target
     from rotator.notices import News
     from rotator.observe.traces import Traces
     from rotator.ports import Conflict, Hook, KeyIssuer, SecretStore, World
     from rotator.secrets import Secret
 
+Port = TypeVar("Port")
+
 
 def traced(world: World, traces: Traces) -> World:
     """``world``, with its services watched."""
     return replace(
         world,
-        issuer=TracedIssuer(world.issuer, traces),
-        store=TracedStore(world.store, traces),
+        issuer=cast("KeyIssuer", TracedIssuer(world.issuer, traces)),
+        store=cast("SecretStore", TracedStore(world.store, traces)),
         hooks=TracedHooks(world.hooks, traces),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class TracedIssuer:
-    """Implements :class:`rotator.ports.KeyIssuer`."""
+class _Traced(Generic[Port]):
+    """Stands for ``port`` in all that it does not see to itself."""
 
-    issuer: KeyIssuer
-    traces: Traces
+    def __init__(self, port: Port, traces: Traces) -> None:
+        self._port = port
+        self._traces = traces
 
-    async def keys(self, scope: Scope) -> Listing:
-        """List keys. Shared by many rotations, so that it is a step of none."""
-        return await self.issuer.keys(scope)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
 
-    async def admit(self) -> bool:
-        """Wait for a turn."""
-        return await self.issuer.admit()
+
+class TracedIssuer(_Traced["KeyIssuer"]):
+    """A :class:`rotator.ports.KeyIssuer`. Listings are shared, and so a step of no rotation."""
 
     async def create(self, order: Order) -> Minted:
         """Create a key."""
-        with self.traces.step("mint"):
-            return await self.issuer.create(order)
+        with self._traces.step("mint"):
+            return await self._port.create(order)
 
     async def refresh(
         self, key_id: str, *, expires_at: datetime | None, grace: timedelta
     ) -> Minted:
         """Replace the secret of a key."""
-        with self.traces.step("mint"):
-            return await self.issuer.refresh(key_id, expires_at=expires_at, grace=grace)
+        with self._traces.step("mint"):
+            return await self._port.refresh(key_id, expires_at=expires_at, grace=grace)
 
     async def revoke(self, key_id: str) -> None:
         """End a key."""
-        with self.traces.step("retire"):
-            await self.issuer.revoke(key_id)
+        with self._traces.step("retire"):
+            await self._port.revoke(key_id)
 
     async def accepts(self, secret: Secret) -> bool:
         """Try a key."""
-        with self.traces.step("verify"):
-            return await self.issuer.accepts(secret)
-
-    def is_own(self, redacted_key: str) -> bool:
-        """Whether this is the management key."""
-        return self.issuer.is_own(redacted_key)
-
-    def adopt(self, secret: Secret) -> None:
-        """Work with this management key."""
-        self.issuer.adopt(secret)
+        with self._traces.step("verify"):
+            return await self._port.accepts(secret)
 
 
-@dataclass(frozen=True, slots=True)
-class TracedStore:
-    """Implements :class:`rotator.ports.SecretStore`."""
-
-    store: SecretStore
-    traces: Traces
+class TracedStore(_Traced["SecretStore"]):
+    """A :class:`rotator.ports.SecretStore`."""
 
     async def preflight(self, targets: Sequence[Target], *, budget: timedelta) -> None:
         """Prove that all can be written."""
-        with self.traces.step("preflight"):
-            await self.store.preflight(targets, budget=budget)
-
-    async def read(self, target: Target) -> Held:
-        """Read a target."""
-        return await self.store.read(target)
+        with self._traces.step("preflight"):
+            await self._port.preflight(targets, budget=budget)
 
     async def write(
         self, held: Held, secret: Secret, metadata: Mapping[str, str]
     ) -> Held | Conflict:
         """Deliver."""
-        with self.traces.step("store"):
-            return await self.store.write(held, secret, metadata)
+        with self._traces.step("store"):
+            return await self._port.write(held, secret, metadata)
 
     async def load(self, policy: str) -> tuple[Journal, int]:
         """Read a journal, which is how each look begins."""
-        journal, version = await self.store.load(policy)
-        self.traces.look(policy, journal.rotation.id if journal.rotation else None)
+        journal, version = await self._port.load(policy)
+        self._traces.look(policy, journal.rotation.id if journal.rotation else None)
         return journal, version
 
     async def save(self, policy: str, journal: Journal, version: int) -> int | Conflict:
         """Write a journal: the lock and the intent, or the record."""
-        with self.traces.step("record"):
-            return await self.store.save(policy, journal, version)
-
-    async def close(self) -> None:
-        """Let go of connections."""
-        await self.store.close()
+        with self._traces.step("record"):
+            return await self._port.save(policy, journal, version)
 
 
-@dataclass(frozen=True, slots=True)
-class TracedHook:
-    """Implements :class:`rotator.ports.Hook`."""
-
-    hook: Hook
-    traces: Traces
-
-    @property
-    def kind(self) -> str:
-        """As it is called in the configuration."""
-        return self.hook.kind
-
-    @property
-    def timeout(self) -> timedelta:
-        """For telling it once."""
-        return self.hook.timeout
+class TracedHook(_Traced["Hook"]):
+    """A :class:`rotator.ports.Hook`."""
 
     async def tell(self, news: News) -> None:
         """Tell it, as a step of the rotation that it is about."""
-        with self.traces.step("notify", of=news.id.partition(":")[0]):
-            await self.hook.tell(news)
+        with self._traces.step("notify", of=news.id.partition(":")[0]):
+            await self._port.tell(news)
 
 
 class TracedHooks(Mapping[str, Mapping[str, "Hook"]]):
@@ -145,7 +112,8 @@ class TracedHooks(Mapping[str, Mapping[str, "Hook"]]):
         self._traces = traces
 
     def __getitem__(self, policy: str) -> Mapping[str, Hook]:
-        return {name: TracedHook(hook, self._traces) for name, hook in self._hooks[policy].items()}
+        found = self._hooks[policy].items()
+        return {name: cast("Hook", TracedHook(hook, self._traces)) for name, hook in found}
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._hooks)

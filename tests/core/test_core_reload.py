@@ -156,6 +156,14 @@ async def test_a_warning_comes_with_the_change_that_brings_it(stage):
     assert [Event.CONFIG_WARNING, Event.CONFIG_RELOADED] == [event for event, _ in told]
 
 
+async def test_a_hook_with_another_address_is_a_change(stage):
+    hooked = TEXT + "    notify: [{http: {url: 'https://a.test'}}]\n"
+    stage.write(hooked)
+    assert [reloaded(changed=("ci",))] == await stage.look()
+    stage.write(hooked.replace("a.test", "b.test"))
+    assert [reloaded(changed=("ci",))] == await stage.look()
+
+
 # --- what a daemon keeps ---
 
 

@@ -335,7 +335,7 @@ def test_an_event_of_another_policy_is_none_of_it():
     assert {} == traces._open
 
 
-def test_the_ports_that_are_wrapped_say_what_those_inside_say():
+def test_what_is_no_step_goes_through_as_it_is():
     traces = Traces(TracerProvider(shutdown_on_exit=False), {})
     inner = SimpleNamespace(kind="http", timeout=7)
     hooks = {"ci": {"web": inner}}
