@@ -64,9 +64,10 @@ def upcoming(s: Snapshot) -> Iterator[Due]:
             yield Due(notice.at, Reason("notification_is_due", text))
 
 
-def behind(s: Snapshot) -> bool:
-    """Whether a hook of this policy could not be told yet."""
-    return any(notice.failures and notice.hook in s.policy.hooks for notice in s.journal.notices)
+def behind(s: Snapshot) -> tuple[Notice, ...]:
+    """The hooks of this policy that could not be told yet."""
+    found = s.journal.notices
+    return tuple(one for one in found if one.failures and one.hook in s.policy.hooks)
 
 
 def all_told(s: Snapshot) -> Snapshot:

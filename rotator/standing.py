@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from rotator import facts
+from rotator import facts, words
 from rotator.drift import verdict
 from rotator.notices import behind
 from rotator.outlook import Outlook, outlook, rotation_ahead, unseen
+from rotator.retirement import lingering, retires_at
 from rotator.views import born_at, current_keys
 
 if TYPE_CHECKING:
@@ -99,6 +100,8 @@ class Standing:
     in_flight: InFlight | None = None
     last: Past | None = None
     drift: Reason | None = None
+    #: What went wrong, or may, in sentences; beside what the outlook says.
+    worries: tuple[str, ...] = ()
     lease_owner: str | None = None
     lease_until: datetime | None = None
 
@@ -107,19 +110,19 @@ def standing(s: Snapshot) -> Standing:
     """The row of a policy that was looked at."""
     row, found, lease = outlook(s), current_keys(s), _lease(s)
     old_keys = tuple(sorted(_old_keys(s), key=lambda old: (old.until is None, old.until)))
-    last = past(s.journal.history[0]) if s.journal.history else None
     drift = verdict(s)
-    worry = drift or row.empty_targets or any(old.failures for old in old_keys) or behind(s)
+    worries = tuple(dict.fromkeys(_worries(s, row, drift)))
     return Standing(
-        state=_state(s, row, last, worried=bool(worry)),
+        state=_state(s, row, worried=bool(worries)),
         outlook=row,
         ahead=rotation_ahead(s),
         now=s.now,
         born_at=born_at(s, found[0]) if len(found) == 1 else None,
         old_keys=old_keys,
         in_flight=in_flight(s.journal),
-        last=last,
+        last=past(s.journal.history[0]) if s.journal.history else None,
         drift=drift,
+        worries=worries,
         lease_owner=lease.owner if lease else None,
         lease_until=lease.until if lease else None,
     )
@@ -185,7 +188,8 @@ def _old_keys(s: Snapshot) -> Iterator[OldKey]:
     rotation, leaving = s.journal.rotation, s.journal.retiring
     if rotation is not None:
         yield OldKey(rotation.redacted, facts.old_key_ends(s))
-    yield from (OldKey(entry.redacted, entry.at, entry.failures) for entry in leaving)
+    for entry in leaving:
+        yield OldKey(entry.redacted, retires_at(s, entry), entry.failures)
     known = {entry.redacted for entry in leaving}
     for record in s.journal.history:
         ends = record.old_valid_until
@@ -193,10 +197,30 @@ def _old_keys(s: Snapshot) -> Iterator[OldKey]:
             yield OldKey(record.old_redacted, ends)
 
 
-def _state(s: Snapshot, row: Outlook, last: Past | None, *, worried: bool) -> State:
+def _worries(s: Snapshot, row: Outlook, drift: Reason | None) -> Iterator[str]:
+    if not row.needs_a_person:
+        for target in row.empty_targets:
+            yield f"{target} holds no key yet; the next rotation puts one there"
+    if drift is not None and drift.text != row.text:
+        yield drift.text
+    for record in s.journal.history[:1]:
+        if record.outcome == "failed":
+            tries = f", {record.tries} times in a row" if record.tries > 1 else ""
+            yield f"the last rotation failed{tries}: {record.error}"
+    for entry in s.journal.retiring:
+        if entry.failures:
+            yield f"{entry.redacted} could not be revoked, {entry.failures} times so far"
+    for old in lingering(s):
+        ago, left = (words.length(span) for span in (s.now - old.used_at, old.until - s.now))
+        yield f"{old.entry.redacted} was used {ago} ago, and ends in {left}"
+    for notice in behind(s):
+        yield f"hook {notice.hook} could not be told, {notice.failures} times so far"
+
+
+def _state(s: Snapshot, row: Outlook, *, worried: bool) -> State:
     if row.needs_a_person:
         return State.PERSON
-    if worried or (last and last.outcome == "failed"):
+    if worried:
         return State.WARNING
     if s.journal.rotation is not None or row.action == "locked":
         return State.BUSY

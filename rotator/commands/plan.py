@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 from rotator import words
 from rotator.commands.common import chosen, settings_of
 from rotator.commands.look import looked
-from rotator.commands.screen import Cell, Screen, print_json
-from rotator.outlook import outlook, unseen
+from rotator.commands.screen import Cell, Screen, fields_of, print_json
+from rotator.outlook import outlook, rotation_ahead, unseen
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterator
 
+    from rotator.errors import RotatorError
+    from rotator.model import Snapshot
     from rotator.outlook import Outlook
 
 _LAYOUTS = (
@@ -31,7 +33,7 @@ _ACTIONS = {
     "retire": "revoke the old key",
     "notify": "tell the hooks",
     "lock": "take over",
-    "wait": "nothing",
+    "wait": "look again",
     "locked": "another process is at it",
     "refuse": "a person is needed",
     "failed": "could not look",
@@ -43,21 +45,36 @@ def command(arguments: Namespace) -> int:
     """Print the plan; 1 when a policy could not be looked at or needs a person."""
     settings = settings_of(arguments)
     policies = chosen(settings, arguments.policies)
-    rows = asyncio.run(looked(settings, policies, outlook, unseen))
+    rows = asyncio.run(looked(settings, policies, _seen, _unseen))
     if arguments.json:
-        print_json(policies=rows)
+        print_json(policies=[_plain(*row) for row in rows])
     else:
         _draw(rows)
-    return int(any(row.needs_a_person for row in rows))
+    return int(any(row.needs_a_person for row, _ in rows))
 
 
-def _draw(rows: list[Outlook]) -> None:
+def _seen(s: Snapshot) -> tuple[Outlook, Outlook]:
+    """What comes next, and what happens to the key in use."""
+    return outlook(s), rotation_ahead(s)
+
+
+def _unseen(policy: str, error: RotatorError) -> tuple[Outlook, Outlook]:
+    row = unseen(policy, error)
+    return row, row
+
+
+def _plain(row: Outlook, ahead: Outlook) -> dict[str, object]:
+    names = ("action", "at", "reason", "text", "new_expires_at", "grace", "writes")
+    return fields_of(row) | {"ahead": fields_of(ahead, *names)}
+
+
+def _draw(rows: list[tuple[Outlook, Outlook]]) -> None:
     now, screen = datetime.now(UTC), Screen()
-    screen.table([_cells(row, now) for row in rows], _LAYOUTS)
+    screen.table([_cells(row, now) for row, _ in rows], _LAYOUTS)
     screen.gap()
-    for row in rows:
+    for row, ahead in rows:
         screen.say(f"{row.policy}: {row.text}", style="dim")
-        for note in _notes(row):
+        for note in _notes(row, ahead, now):
             screen.say(note, indent=2)
 
 
@@ -71,12 +88,14 @@ def _cells(row: Outlook, now: datetime) -> dict[str, Cell]:
     }
 
 
-def _notes(row: Outlook) -> Iterator[str]:
+def _notes(row: Outlook, ahead: Outlook, now: datetime) -> Iterator[str]:
     if row.remedy:
         yield f"remedy: {row.remedy}"
-    if row.own and row.action in _MINTS:
+    if ahead.action in _MINTS and row.action not in _MINTS:
+        yield f"then {_when(ahead.at, now)}, {_what(ahead, now)}"
+    if ahead.own and ahead.action in _MINTS:
         yield "careful: this is the key that rotator itself works with; it goes on with the new one"
-    for write in row.writes:
+    for write in row.writes or ahead.writes:
         yield f"writes {write.secret}: {', '.join(write.fields)}"
     for target in row.empty_targets:
         yield (
@@ -94,6 +113,8 @@ def _when(moment: datetime | None, now: datetime) -> str:
 
 
 def _what(row: Outlook, now: datetime) -> str:
+    if row.action == "wait" and row.at is None:
+        return "nothing"
     if row.action not in _MINTS:
         return _ACTIONS.get(row.action, row.action)
     ends = row.new_expires_at

@@ -18,6 +18,7 @@ from rotator import words
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from _typeshed import DataclassInstance
     from rich.table import Table
     from rich.text import Text
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 #: As wide as any row, for a pipe.
 _ENDLESS = 1000
-_ASCII = str.maketrans("█░…", "#-~")
+_ASCII = str.maketrans(f"█░…{words.TIE}", "#-~ ")
 
 
 class Cell(NamedTuple):
@@ -97,13 +98,20 @@ class Screen:
         from rich.text import Text  # noqa: PLC0415
 
         text = words.printable(cell.text)
-        return Text(text.translate(_ASCII) if self._ascii else text, cell.style)
+        if self._ascii:
+            text = text.translate(_ASCII).encode("ascii", "replace").decode()
+        return Text(text, cell.style)
 
 
 def print_json(**document: object) -> None:
     """Version 1 of a stable format: times in RFC 3339, lengths in seconds."""
     json.dump({"version": 1, **document}, sys.stdout, indent=2, default=_plain)
     sys.stdout.write("\n")
+
+
+def fields_of(row: DataclassInstance, *names: str) -> dict[str, object]:
+    """All fields of ``row``, or those of these ``names``."""
+    return {name: getattr(row, name) for name in names or [each.name for each in fields(row)]}
 
 
 def _plain(value: object) -> object:
@@ -113,5 +121,5 @@ def _plain(value: object) -> object:
     if isinstance(value, timedelta):
         return value.total_seconds()
     if is_dataclass(value) and not isinstance(value, type):
-        return {each.name: getattr(value, each.name) for each in fields(value)}
+        return fields_of(value)
     raise TypeError(type(value))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from rotator import words
 from rotator.commands.common import chosen, settings_of
 from rotator.commands.look import looked
-from rotator.commands.screen import Screen, print_json
+from rotator.commands.screen import Screen, fields_of, print_json
 from rotator.commands.status_cells import LAYOUTS, cells
 from rotator.standing import State, not_seen, standing, urgency
 
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterator
 
-    from rotator.outlook import Outlook
-    from rotator.standing import Past, Standing
+    from rotator.standing import Standing
 
 #: What is explained below the table.
 _EXPLAINED = {State.FAILED, State.PERSON, State.WARNING}
@@ -47,18 +45,11 @@ def command(arguments: Namespace) -> int:
 
 def _plain(row: Standing) -> dict[str, object]:
     """One object: what the next step is, what happens to the key ahead, and how things are."""
-    told = {each.name: getattr(row, each.name) for each in fields(row)}
-    step, ahead = told.pop("outlook"), told.pop("ahead")
-    key = {name: getattr(step, name) for name in ("key_id", "redacted_key", "expires_at", "own")}
-    places = {name: getattr(step, name) for name in ("targets", "empty_targets")}
-    return {"policy": step.policy, **told, **key, **places} | {
-        "step": _coming(step),
-        "ahead": _coming(ahead),
-    }
-
-
-def _coming(row: Outlook) -> dict[str, object]:
-    return {name: getattr(row, name) for name in ("action", "at", "reason", "text", "remedy")}
+    names = ("action", "at", "reason", "text", "remedy")
+    told = fields_of(row) | {"ahead": fields_of(row.ahead, *names)}
+    del told["outlook"]
+    key = ("policy", "key_id", "redacted_key", "expires_at", "own", "targets", "empty_targets")
+    return fields_of(row.outlook, *key) | told | {"step": fields_of(row.outlook, *names)}
 
 
 def _draw(rows: list[Standing]) -> None:
@@ -88,20 +79,7 @@ def _explained(row: Standing) -> Iterator[str]:
         yield coming.text
         if coming.remedy:
             yield f"remedy: {coming.remedy}"
-    else:
-        for target in coming.empty_targets:
-            yield f"{target} holds no key yet; the next rotation puts one there"
-    if row.drift and row.drift.text != coming.text:
-        yield row.drift.text
-    if row.last and row.last.outcome == "failed":
-        yield f"the last rotation failed{_tries(row.last)}: {row.last.error}"
-    for old in row.old_keys:
-        if old.failures:
-            yield f"{old.redacted_key} could not be revoked, {old.failures} times so far"
-
-
-def _tries(last: Past) -> str:
-    return f", {last.tries} times in a row" if last.tries > 1 else ""
+    yield from row.worries
 
 
 def _summary(rows: list[Standing]) -> str:

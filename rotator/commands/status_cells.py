@@ -32,6 +32,10 @@ LAYOUTS = (
         *(["policy", "key"], ["state, age", "expires"]),
         ["next", "why", "last", "old key", "drift", "lease"],
     ),
+    (
+        ["policy", "key", "state, age", "expires"],
+        ["next", "why", "last", "old key", "drift", "lease"],
+    ),
 )
 _BAR, _OWNER = 6, 18
 _STATES = {

@@ -212,7 +212,7 @@ def test_one_that_was_told_is_gone_and_one_that_was_not_is_tried_again():
     ],
 )
 def test_a_policy_is_behind_when_a_hook_of_its_own_was_tried_in_vain(entry, expected):
-    assert expected == notices.behind(waiting(entry))
+    assert expected == bool(notices.behind(waiting(entry)))
 
 
 # --- what is told ---

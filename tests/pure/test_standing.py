@@ -10,6 +10,7 @@ from pure_builders import (
     MINUTE,
     NOW,
     OTHER,
+    SECOND,
     TICK,
     by_name,
     endless,
@@ -19,6 +20,7 @@ from pure_builders import (
     lineage,
     mint,
     new,
+    notice,
     policy,
     record,
     retiring,
@@ -29,6 +31,7 @@ from pure_snapshots import snapshots
 
 from rotator.errors import Unavailable, Unreadable
 from rotator.journal import Journal
+from rotator.model import RetireWhen
 from rotator.outlook import Outlook
 from rotator.standing import (
     InFlight,
@@ -190,6 +193,74 @@ def test_a_rotation_that_has_not_minted_yet_has_no_strategy():
     assert (None, 0) == (row.in_flight.strategy, row.in_flight.tries)
 
 
+# --- worries ---
+
+
+def worries(s):
+    return standing(s).worries
+
+
+def test_what_is_well_is_no_worry():
+    assert () == worries(snapshot(key(), journal=journal(history=(record(),))))
+
+
+def test_a_place_that_is_empty_is_one_unless_a_person_is_needed_anyway():
+    text = "app/one#key holds no key yet; the next rotation puts one there"
+
+    assert (text,) == worries(snapshot(key(), holding=(None,)))
+    assert () == worries(snapshot(holding=(None,)))
+
+
+def test_drift_is_one_where_something_else_comes_first():
+    text = "app/one#key holds a key that the provider does not list, and not ak-old...old"
+
+    assert (text,) == worries(snapshot(DUE, holding=("two",)))
+    assert () == worries(snapshot(key(), holding=("two",)))
+
+
+@pytest.mark.parametrize(("tries", "often"), [(1, ""), (3, ", 3 times in a row")])
+def test_a_last_rotation_that_failed_is_one_with_its_error(tries, often):
+    latest = record(outcome="failed", error="no", tries=tries)
+
+    assert (f"the last rotation failed{often}: no",) == worries(
+        snapshot(key(), journal=journal(history=(latest, record())))
+    )
+    assert () == worries(snapshot(key(), journal=journal(history=(record(), latest))))
+
+
+def test_an_old_key_that_cannot_be_revoked_is_one():
+    leaving = retiring(at=NOW + HOUR, failures=2)
+
+    assert ("ak-ret...ret could not be revoked, 2 times so far",) == worries(
+        snapshot(key(), journal=journal(retiring=(leaving,)))
+    )
+
+
+def test_an_old_key_that_is_used_late_in_its_grace_is_one():
+    leaving = retiring(at=NOW + MINUTE)
+    known = record(old_key_id="id-ret", old_valid_until=NOW + MINUTE)
+    used = key("ret", last_used_at=NOW - SECOND)
+
+    assert ("ak-ret...ret was used 1s ago, and ends in 1m",) == worries(
+        snapshot(key(), used, journal=journal(retiring=(leaving,), history=(known,)))
+    )
+
+
+def test_a_hook_that_could_not_be_told_is_one():
+    entries = (notice("web", failures=3), notice("mail"))
+    hooked = policy(hooks=("web", "mail"))
+
+    assert ("hook web could not be told, 3 times so far",) == worries(
+        snapshot(key(), policy=hooked, journal=journal(notices=entries, history=(record(),)))
+    )
+
+
+def test_the_same_worry_is_told_once():
+    leaving = (retiring("ret", failures=1), retiring("two", redacted="ak-ret...ret", failures=1))
+
+    assert 1 == len(worries(snapshot(key(), journal=journal(retiring=leaving))))
+
+
 # --- old keys that still work ---
 
 
@@ -204,6 +275,19 @@ def test_old_keys_are_told_the_first_to_end_first():
         OldKey(str(shown("two")), NOW + MINUTE, 2),
         OldKey(str(shown("ret")), NOW + HOUR),
     ) == old_keys(retiring=leaving)
+
+
+def test_one_that_is_still_used_may_work_longer():
+    leaving = retiring(at=NOW + MINUTE)
+    known = record(old_key_id="id-ret", old_valid_until=NOW + MINUTE)
+    idle = policy(retire=RetireWhen.WHEN_IDLE)
+    s = snapshot(
+        *(key(), key("ret", last_used_at=NOW)),
+        policy=idle,
+        journal=journal(retiring=(leaving,), history=(known,)),
+    )
+
+    assert (OldKey(leaving.redacted, NOW + HOUR),) == standing(s).old_keys
 
 
 def test_a_secret_that_the_provider_ends_is_told_until_then():

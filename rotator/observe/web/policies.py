@@ -136,9 +136,9 @@ def _why(row: Row, now: datetime) -> str:
         return f"for {since}: {row.trouble.error}. {row.trouble.remedy}".rstrip()
     if row.standing is None or row.standing.state in {State.WELL, State.DUE}:
         return ""
-    if row.standing.drift is not None:
-        return row.standing.drift.text
-    return f"{row.standing.outlook.text}. {row.standing.outlook.remedy}".rstrip()
+    coming, worries = row.standing.outlook, row.standing.worries
+    said = [coming.text, coming.remedy] if coming.needs_a_person or not worries else []
+    return ". ".join(part for part in (*said, *worries) if part)
 
 
 def urgency(row: Row) -> tuple[object, ...]:
