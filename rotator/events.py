@@ -52,6 +52,7 @@ class Event(StrEnum):
     ROTATION_REPAIRED = "rotation.repaired"
     ROTATION_SUPERSEDED = "rotation.superseded"
     ROTATION_FAILED = "rotation.failed"
+    OLD_KEY_IN_USE = "rotation.old_key_in_use"
     KEY_RETIRED = "rotation.retired"
     RETIRE_FAILED = "rotation.retire_failed"
     FILE_WRITTEN = "file.written"
@@ -59,7 +60,6 @@ class Event(StrEnum):
     NOTIFY_SENT = "notify.sent"
     NOTIFY_FAILED = "notify.failed"
     NOTIFY_GIVEN_UP = "notify.given_up"
-    OLD_KEY_IN_USE = "rotation.old_key_in_use"
     MANAGEMENT_KEY_CHANGED = "management_key.changed"
     VAULT_LOGIN = "vault.login"
     VAULT_RENEWED = "vault.renewed"
@@ -300,6 +300,12 @@ CATALOGUE: dict[Event, Meaning] = {
     Event.ROTATION_FAILED: Meaning(
         "error", "The provider refused the mint; nothing has changed.", (*_ROTATION, *_ERROR)
     ),
+    Event.OLD_KEY_IN_USE: Meaning(
+        "warning",
+        "Late in its grace period an old key is still used; whoever uses it will lose access at "
+        "`old_valid_until`. Told from Arize's `last_used_at` in the last quarter of the grace.",
+        ("rotation_id", "last_used_at", "old_valid_until", "remedy"),
+    ),
     Event.KEY_RETIRED: Meaning(
         "info", "An old key was revoked after its grace period.", ("rotation_id",)
     ),
@@ -332,12 +338,6 @@ CATALOGUE: dict[Event, Meaning] = {
         "error",
         "A hook could not be told for as long as `run.notify_for` allows, and will not be.",
         (*_HOOK, "duration_seconds", *_ERROR),
-    ),
-    Event.OLD_KEY_IN_USE: Meaning(
-        "warning",
-        "Late in its grace period an old key is still used; whoever uses it will lose access at "
-        "`old_valid_until`. Told from Arize's `last_used_at` in the last quarter of the grace.",
-        ("rotation_id", "last_used_at", "old_valid_until", "remedy"),
     ),
     Event.MANAGEMENT_KEY_CHANGED: Meaning(
         "info",
