@@ -87,8 +87,8 @@ def _copy(path: Path, root: Path, *left_out: str, links: bool = False) -> None:
 
 def _libraries(program: Path, root: Path) -> list[Path]:
     """What the interpreter and the modules below ``root`` are linked to."""
-    known = dict(reversed(line.split(" => ")) for line in _told("ldconfig", "-p") if " => " in line)
-    found = {path for path, name in known.items() if name.split()[0] == UNWINDER}
+    cached = (line.split() for line in _told("ldconfig", "-p"))
+    found = {words[-1] for words in cached if words[0] == UNWINDER}
     for path in [program, *root.rglob("*.so*")]:
         words = (word for line in _told("ldd", path) for word in line.split())
         found.update(word for word in words if word.startswith("/") and not word.endswith(":"))

@@ -22,7 +22,8 @@ enabled() {
 case ${1:-} in
 kubernetes)
   enabled kubernetes
-  # shellcheck disable=SC2086 - several words on purpose
+  # Several words, on purpose.
+  # shellcheck disable=SC2086
   "$vault" write auth/kubernetes/role/rotator $token audience=vault \
     bound_service_account_names="${ACCOUNT:-rotator}" \
     bound_service_account_namespaces="${NAMESPACE:-rotator}"

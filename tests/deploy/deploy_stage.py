@@ -72,7 +72,7 @@ def written():
     """Every document below deploy/kubernetes, as it is written, that is whole by itself."""
     found = {}
     for path in sorted((DEPLOY / "kubernetes").rglob("*.yaml")):
-        if path.name not in {"kustomization.yaml", "rotator.yaml"}:
+        if path.name not in {"kustomization.yaml", "rotator.yaml", "sidecar.yaml"}:
             name = str(path.relative_to(DEPLOY))
             found[name] = list(yaml.safe_load_all(path.read_text()))
     return found
