@@ -7,7 +7,18 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from adapter_arize_stage import HOUR, MANAGEMENT, NEVER, Source, Stage, minted, ok, page, problem
+from adapter_arize_stage import (
+    HOUR,
+    MANAGEMENT,
+    NEVER,
+    Body,
+    Source,
+    Stage,
+    minted,
+    ok,
+    page,
+    problem,
+)
 
 from rotator import traceparent
 from rotator.errors import (
@@ -289,7 +300,10 @@ async def test_every_request_is_told_with_what_it_was_for_and_its_status():
     assert all(0 <= seconds < 1 for *_, seconds in stage.calls)
 
 
-@pytest.mark.parametrize("answer", [NEVER, httpx.ConnectError("refused")])
+CUT = httpx.Response(200, stream=Body(b"{", httpx.ReadError("cut")))
+
+
+@pytest.mark.parametrize("answer", [NEVER, httpx.ConnectError("refused"), CUT])
 async def test_a_request_without_an_answer_has_no_status(answer):
     stage = Stage(answer, timeout=timedelta(seconds=0.05))
     with pytest.raises(Unavailable):

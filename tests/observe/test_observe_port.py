@@ -1,5 +1,6 @@
 """The port, over real sockets."""
 
+import contextlib
 import gc
 import http.client
 import json
@@ -81,6 +82,10 @@ def test_whoever_asks_for_nothing_keeps_nobody_out(place):
     started = time.monotonic()
     assert 200 == ask(place)[0]
     assert time.monotonic() - started < 2
+    # Long before their time is over, the oldest had to give way.
+    with contextlib.suppress(ConnectionResetError):
+        assert b"" == idle[0].recv(100)
+    assert time.monotonic() - started < 4
     for connection in idle:
         connection.close()
 
