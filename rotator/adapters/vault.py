@@ -108,7 +108,10 @@ class VaultStore:
             return {mount: self._engines.tried(api, mount) for mount in mounts}
 
         engines = await self._calls.run(look, lasting=budget)
-        spots = [rights.Spot(place, mount, path, engines[mount]) for place, mount, path in found]
+        spots = [
+            rights.Spot(place, mount, path, engines[mount], assumed=not self._engines.knows(mount))
+            for place, mount, path in found
+        ]
         granted: Json = {}
         for batch in rights.batches(spots):
             granted |= await self._calls.run(partial(rights.granted, paths=batch))

@@ -129,6 +129,10 @@ class Engines:
             raise
         return self._known.setdefault(mount, self._engine(mount, facts))
 
+    def knows(self, mount: str) -> bool:
+        """Whether Vault has told of ``mount``, and not only denied."""
+        return mount in self._known
+
     def tried(self, api: Api, mount: str) -> Engine | RotatorError:
         """The engine of ``mount``, or why there is none."""
         try:

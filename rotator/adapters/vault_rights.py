@@ -35,6 +35,8 @@ class Spot:
     mount: str
     path: str
     engine: Engine | RotatorError
+    #: The engine is assumed: our token may not even see which it is.
+    assumed: bool = False
 
     @property
     def acl_path(self) -> str | None:
@@ -91,7 +93,10 @@ def lack(spot: Spot, granted: Json, *, namespace: str | None) -> Lack | None:
     whole = f"{V2().acl_path(spot.mount, spot.path).rpartition('/')[0]}/*" if journal else path
     line = _rule(whole, needed)
     where = f" in the namespace {namespace}" if namespace else ""
-    return Lack(f"no {', '.join(names)} on {path}", f"add to the Vault policy{where}: {line}", line)
+    text = f"no {', '.join(names)} on {path}"
+    if spot.assumed and not journal:
+        text += f" (our token may not see what {spot.mount} is; KV version 2 is assumed)"
+    return Lack(text, f"add to the Vault policy{where}: {line}", line)
 
 
 def _missing(told: object, needed: Sequence[str]) -> list[str]:

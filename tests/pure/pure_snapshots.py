@@ -23,7 +23,17 @@ from pure_builders import (
     unseen,
 )
 
-from rotator.journal import Current, Journal, Lease, Mint, Notice, Record, Retiring, Rotation
+from rotator.journal import (
+    Current,
+    Journal,
+    Lease,
+    Mint,
+    Notice,
+    PutBack,
+    Record,
+    Retiring,
+    Rotation,
+)
 from rotator.keys import Key, KeyStatus, KeyType
 from rotator.model import Choice, Limits, OnDrift, Policy, Selector, Snapshot, Spooled
 
@@ -84,12 +94,20 @@ rotations = st.builds(
     grace_deadline=perhaps,
     mints=st.lists(mints, min_size=1, max_size=3).map(tuple),
 )
+put_backs = st.builds(
+    PutBack,
+    key_id=ids,
+    redacted=texts,
+    fingerprint=labels.map(lambda label: secret(label).fingerprint),
+    at=moments,
+    ends_at=moments,
+)
 records = st.builds(
     Record,
     rotation=names,
     reason=names,
     strategy=st.sampled_from(["refresh", "reissue"]),
-    outcome=st.sampled_from(["completed", "repaired", "failed"]),
+    outcome=st.sampled_from(["completed", "repaired", "failed", "rolled_back"]),
     started_at=moments,
     finished_at=moments,
     old_key_id=ids,
@@ -112,6 +130,7 @@ journals = st.builds(
         since=moments,
         expires_at=perhaps,
         lifetime=lengths,
+        put_back=st.none() | put_backs,
     ),
     rotation=st.none() | rotations,
     retiring=st.lists(
