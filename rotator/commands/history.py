@@ -79,7 +79,7 @@ def _cells(row: Past, now: datetime) -> dict[str, Cell]:
     still = f", {words.length(ends - now)} left" if ends and ends > now else ""
     return {
         "began, UTC": Cell(_moment(row.started_at)),
-        "outcome": Cell(f"{row.outcome}{tries}", _STYLES.get(row.outcome, "")),
+        "outcome": Cell(f"{row.outcome.replace('_', ' ')}{tries}", _STYLES.get(row.outcome, "")),
         "strategy": Cell(row.strategy),
         "why": Cell(row.reason, "dim"),
         "took": Cell(words.span(row.duration_seconds)),

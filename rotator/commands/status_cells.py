@@ -117,7 +117,8 @@ def _last(row: Standing, now: datetime) -> Cell:
     if row.last is None:
         return Cell()
     ago = words.length(now - row.last.finished_at)
-    return Cell(f"{row.last.outcome} {ago} ago", _OUTCOMES.get(row.last.outcome, ""))
+    outcome = row.last.outcome.replace("_", " ")
+    return Cell(f"{outcome} {ago} ago", _OUTCOMES.get(row.last.outcome, ""))
 
 
 def _old_key(row: Standing, now: datetime) -> Cell:

@@ -82,3 +82,24 @@ def test_events_stand_above_the_progress(stage):
     assert {"policy.planned"} == {row.split()[2] for row in events}
     assert any(row.startswith("looking after policies") for row in rows)
     assert "" == rows[-1]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 140])
+@pytest.mark.parametrize("command", [["plan"], ["status"], ["history", "one"]], ids=" ".join)
+def test_no_row_is_wider_than_the_terminal(stage, command, width):
+    stage.add_policy("gone-for-good-and-never-to-return", ("QXBpS2V5OjQwNA==", ""), max_age="30d")
+    stage.run("--rotate", "one")
+
+    shown, _ = at_terminal(stage, *command, COLUMNS=str(width))
+
+    rows = re.split(r"\r\n|\r\x1b\[K", re.sub(r"\x1b\[[0-9;]*m", "", shown))
+    assert max(map(len, rows)) <= width, rows
+    assert "one" in shown
+
+
+@pytest.mark.parametrize("environ", [{"NO_COLOR": "1"}, {"TERM": "dumb", "NO_COLOR": ""}])
+def test_colours_are_not_forced_on_anybody(stage, environ):
+    shown, _ = at_terminal(stage, "status", **environ)
+
+    assert [] == re.findall(r"\x1b\[[0-9;]*3[1-7]m", shown)
+    assert "\x1b[32m" in at_terminal(stage, "status", NO_COLOR="")[0]
