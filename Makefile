@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 # The judges of the sandbox: one release of the official SDK for each era of the wire format.
 SDKS   := 8.32.0 8.36.0 8.61.0
 
-.PHONY: demo test kills replicas pictures lint format clean
+.PHONY: demo test simulate kills replicas pictures lint format clean
 
 demo: $(VENV)/run
 	@$(BIN)/rotator demo
@@ -19,6 +19,12 @@ test: $(VENV)/dev $(SDKS:%=.sdk/%/.done)
 	$(BIN)/coverage report --fail-under=90
 
 PURE := rotator/roster.py,rotator/standing.py,rotator/outlook.py,rotator/lineage.py,rotator/readiness.py,rotator/facts.py,rotator/transitions.py,rotator/decide.py,rotator/notices.py,rotator/suspension.py,rotator/drift.py,rotator/flight.py,rotator/retirement.py,rotator/views.py,rotator/strategy.py,rotator/backoff.py,rotator/model.py,rotator/pacing.py,rotator/journal.py,rotator/keys.py,rotator/events.py,rotator/secrets.py,rotator/errors.py,rotator/ports.py,rotator/words.py
+
+# Simulated histories, in two processes. SEEDS=1000000 REACHED=1000 is the long run: each fault and branch so often.
+SEEDS   ?= 20000
+REACHED ?= 0
+simulate: $(VENV)/dev
+	$(BIN)/python tests/simulation/simulate.py --seeds $(SEEDS) --reached $(REACHED)
 
 # The real program, killed a thousand times: half an hour. REAL=--real does it with a vault or bao on PATH.
 KILLS ?= 1000

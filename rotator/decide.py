@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rotator import words
-from rotator.drift import store_has_drifted, stray_key_appeared
+from rotator.drift import key_was_revoked_elsewhere, store_has_drifted, stray_key_appeared
 from rotator.flight import (
     delivery_is_incomplete,
     delivery_is_unrecorded,
@@ -67,13 +67,17 @@ def key_not_found(s: Snapshot) -> Step | None:
 
 
 def key_is_ambiguous(s: Snapshot) -> Step | None:
-    """Several active keys answer to the policy's name: choosing one would be guessing."""
+    """Several active keys answer to the policy's name: choosing one would be guessing.
+
+    Unless one of them is ours, and nobody has it.
+    """
     found = current_keys(s)
     if len(found) < 2:  # noqa: PLR2004 - more than one
         return None
     ids = ", ".join(sorted(key.id for key in found))
     text = f"{len(found)} active keys are named {s.policy.selector.name!r}: {ids}"
-    return Refuse(Reason("key_is_ambiguous", text), remedy="name one of them by `key.id`")
+    ambiguous = Reason("key_is_ambiguous", text)
+    return stray_key_appeared(s) or Refuse(ambiguous, remedy="name one of them by `key.id`")
 
 
 def rotation_was_demanded(s: Snapshot) -> Step | None:
@@ -133,6 +137,7 @@ CHECKS: tuple[Callable[[Snapshot], Step | None], ...] = (
     too_many_mints,
     raw_key_was_lost,
     mint_left_no_trace,
+    key_was_revoked_elsewhere,
     key_not_found,
     key_is_ambiguous,
     rotation_was_demanded,

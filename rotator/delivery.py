@@ -80,7 +80,7 @@ class Deliverer:
         found = await self._world.store.read(held.target)
         if found.value in {held.value, minted.secret, None}:
             return found
-        if await self._is_ours(s) or await self._replaced_theirs(s, minted):
+        if await self._is_ours(s) or await self._replaced_theirs(s, minted, found):
             return found
         raise Superseded
 
@@ -92,14 +92,16 @@ class Deliverer:
             return False
         return rotation.mints[-1:] == begun.mints[-1:]
 
-    async def _replaced_theirs(self, s: Snapshot, minted: Minted) -> bool:
+    async def _replaced_theirs(self, s: Snapshot, minted: Minted, found: Held) -> bool:
         """Whether the two keys share an id, and ours is the one that goes on."""
         rotation, since = s.journal.rotation, self._world.clock.now()
         for scope in s.policy.selector.scopes:
             catalog = await self._listings.get(scope, since=since)
             shown = catalog.by_id.get(rotation.key_id) if rotation else None
             if shown is not None:
-                return shown.redacted.matches(minted.secret)
+                others = catalog.relevant((), {shown.name})
+                theirs = any(key.redacted.matches(found.value) for key in others)
+                return not theirs and shown.redacted.matches(minted.secret)
         return False
 
     async def _wait_urgently(self, s: Snapshot, held: Held, error: Exception, attempt: int) -> None:

@@ -11,8 +11,17 @@ from typing import TYPE_CHECKING
 
 from rotator.journal import Retiring
 from rotator.model import OnDrift, Reason, Refuse, Retire, Wait
+from rotator.retirement import retirement_is_due
 from rotator.strategy import as_used, choose, minting
-from rotator.views import SKEW, current_keys, explains, in_use, is_new, not_before
+from rotator.views import (
+    SKEW,
+    current_keys,
+    explains,
+    is_new,
+    may_be_held,
+    not_before,
+    revoked_key,
+)
 
 if TYPE_CHECKING:
     from rotator.journal import Mint, Rotation
@@ -39,7 +48,7 @@ def stray_key_appeared(s: Snapshot) -> Step | None:
     """A mint that had been given up came true after its rotation was over: nobody has that key."""
     for rotation, key in _strays(s):
         entry = Retiring(key_id=key.id, redacted=str(key.redacted), at=s.now, rotation=rotation.id)
-        if not in_use(s, entry):
+        if not may_be_held(s, key.redacted):
             text = f"{key.redacted} came of a request that rotation {rotation.id} had given up"
             return Retire(Reason("stray_key_appeared", text), entry)
     return None
@@ -59,17 +68,31 @@ def store_has_drifted(s: Snapshot) -> Step | None:
     if lease is not None and lease.until > s.now:
         # Somebody is putting another key there by hand: not worth an alarm yet.
         return Wait(reason, lease.until, soon=True)
-    if not doubted(s):
-        if s.policy.on_drift is OnDrift.ALARM:
-            return Refuse(
-                reason,
-                remedy=f"put the right key back, or run `rotator run --rotate {s.policy.name}`;"
-                " `rotate.on_drift: rotate` does so by itself",
-            )
-        at = not_before(s, s.now)
-        if at > s.now:
-            return Wait(reason, at)
-    return minting(reason, choose(s, key))
+    if doubted(s):
+        return minting(reason, choose(s, key, keep_date=True))
+    remedy = f"put the right key back, or run `rotator run --rotate {s.policy.name}`"
+    return _repaired(s, reason, key, remedy)
+
+
+def key_was_revoked_elsewhere(s: Snapshot) -> Step | None:
+    """The key that we delivered is gone, long before its expiry, and consumers with it."""
+    key = revoked_key(s)
+    if key is None:
+        return None
+    text = f"{key.redacted}, which the last rotation delivered, was revoked elsewhere"
+    reason = Reason("key_was_revoked_elsewhere", text)
+    remedy = "create a key, and name it in the policy under `key`"
+    return retirement_is_due(s) or _repaired(s, reason, key, remedy)
+
+
+def _repaired(s: Snapshot, reason: Reason, key: Key, remedy: str) -> Step:
+    """What the policy says of drift: an alarm, or a rotation, no sooner than any other."""
+    alone = s.policy.on_drift is OnDrift.ALARM or s.policy.suspend or s.policy.leaving
+    if alone and not s.demanded:
+        by_itself = "`rotate.on_drift: rotate` does so by itself"
+        return Refuse(reason, remedy=f"{remedy}; {by_itself}")
+    at = s.now if s.demanded else not_before(s, s.now)
+    return Wait(reason, at) if at > s.now else minting(reason, choose(s, key, keep_date=True))
 
 
 def verdict(s: Snapshot) -> Reason | None:
@@ -104,7 +127,8 @@ def _strays(s: Snapshot) -> tuple[tuple[Rotation, Key], ...]:
     """
     known = {entry.key_id for entry in s.journal.retiring}
     known |= {record.key_id for record in s.journal.history}
-    known |= {key.id for key in current_keys(s)}
+    if len(found := current_keys(s)) == 1:
+        known.add(found[0].id)
     return tuple(
         (rotation, key)
         for rotation in doubted(s)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rotator import words
 from rotator.model import Deliver, Destroy, Lock, Promote, Reason, Refuse, Restore, Wait
 from rotator.strategy import choose, choose_repair, minting
-from rotator.views import delivered_key, fresh_keys, not_found, spooled_key
+from rotator.views import delivered_key, fresh_keys, not_found, revoked_key, spooled_key
 
 if TYPE_CHECKING:
     from rotator.journal import Rotation
@@ -68,11 +68,19 @@ def spooled_key_found(s: Snapshot) -> Step | None:
 
 
 def too_many_mints(s: Snapshot) -> Step | None:
-    """A rotation that keeps losing its keys must not go on for ever."""
+    """A rotation that keeps losing its keys must not go on for ever.
+
+    Nor may the key that consumers have die of waiting: half of the grace that was left is the
+    longest pause.
+    """
     rotation = s.journal.rotation
     if rotation is None or len(rotation.mints) < s.limits.mints:
         return None
-    until = rotation.mints[-1].at + s.policy.min_interval
+    last, pause = rotation.mints[-1].at, s.policy.min_interval
+    deadline = rotation.grace_deadline
+    if deadline is not None and deadline > last:
+        pause = min(pause, max((deadline - last) / 2, s.limits.retry_budget))
+    until = last + pause
     if until <= s.now:
         return None
     text = f"{len(rotation.mints)} keys were minted in rotation {rotation.id} and none arrived"
@@ -115,7 +123,9 @@ def mint_left_no_trace(s: Snapshot) -> Step | None:
         return Wait(Reason("mint_is_settling", text), settled, soon=True)
     text = f"rotation {rotation.id} was begun, and no new key came of it"
     reason = Reason("mint_left_no_trace", text)
-    old = next((key for key in s.keys if key.id == rotation.key_id), None)
+    revoked = revoked_key(s)
+    known = (*s.keys, *([revoked] if revoked else ()))
+    old = next((key for key in known if key.id == rotation.key_id), None)
     return minting(reason, choose(s, old)) if old else not_found(s, rotation.key_id)
 
 

@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from rotator.errors import Unreadable
+from rotator.keys import KeyType
 
 #: 2 added ``notices``, tells of rotations that the provider refused, and of keys put back.
 VERSION = 2
@@ -90,6 +91,9 @@ class Current(_Document):
     lifetime: Length | None = None
     #: What the store holds instead.
     put_back: PutBack | None = None
+    #: What a replacement needs, should somebody revoke it. None: not known.
+    type: KeyType | None = None
+    description: str | None = None
 
 
 class Mint(_Document):

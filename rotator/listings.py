@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from rotator.ports import Clock, KeyIssuer
 
 
+#: Seconds. The two clocks do not tick at the same moments.
+_ROUNDING = 0.001
+
+
 @dataclass(frozen=True, slots=True)
 class Catalog:
     """A listing that answers by id and by name without being read through for every policy."""
@@ -44,7 +48,7 @@ class Listings:
     def __init__(self, issuer: KeyIssuer, clock: Clock) -> None:
         self._issuer = issuer
         self._clock = clock
-        self._taken: dict[Scope, tuple[datetime, asyncio.Task[Catalog]]] = {}
+        self._taken: dict[Scope, tuple[float, asyncio.Task[Catalog]]] = {}
 
     async def get(self, scope: Scope, *, since: datetime | None = None) -> Catalog:
         """The keys of ``scope``, asked for at or after ``since`` (None: whenever).
@@ -54,11 +58,18 @@ class Listings:
                 asks again.
         """
         known = self._taken.get(scope)
-        if known is None or self._failed(known[1]) or (since is not None and known[0] < since):
+        if known is None or self._failed(known[1]) or self._is_old(known[0], since):
             task = asyncio.create_task(self._take(scope))
-            known = self._taken[scope] = (self._clock.now(), task)
+            known = self._taken[scope] = (self._clock.monotonic(), task)
         # Shielded: one policy that is cancelled must not take the listing from the others.
         return await asyncio.shield(known[1])
+
+    def _is_old(self, taken_at: float, since: datetime | None) -> bool:
+        """By the monotonic clock: the other one may have jumped when a listing was taken."""
+        if since is None:
+            return False
+        most = (self._clock.now() - since).total_seconds()
+        return self._clock.monotonic() - taken_at > most + _ROUNDING
 
     @staticmethod
     def _failed(task: asyncio.Task[Catalog]) -> bool:

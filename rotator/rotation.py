@@ -187,7 +187,7 @@ class Rotator:
             Rejected: The key is not usable, or not the same in its privileges; it is revoked.
         """
         fault = privileges_differ(plan, minted.key) if minted.key else None
-        accepted = None if fault else await accepted_in_time(self._world, minted.secret)
+        accepted = None if fault else await self._asked(minted.secret)
         if accepted is False:
             fault = "the provider does not accept the key it has just issued"
         if fault is None:
@@ -198,6 +198,13 @@ class Rotator:
         await self._write_off(s, transitions.refused(s, minted.key, error))
         await self._spent(s, entry)
         raise error
+
+    async def _asked(self, secret: Secret) -> bool | None:
+        """As :func:`accepted_in_time`, and whatever goes wrong there does not cost the key."""
+        try:
+            return await accepted_in_time(self._world, secret)
+        except Exception:  # noqa: BLE001 - nobody else has this key
+            return None
 
     async def _give_up(self, s: Snapshot, minted: Minted) -> None:
         """Another key won: ours is an orphan, unless the two share their id.

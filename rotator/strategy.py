@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from rotator import words
-from rotator.keys import Bindings, Key, KeyType
+from rotator.keys import Bindings, Key, KeyStatus, KeyType
 from rotator.model import Choice, Mint, Plan, Reason, Refuse
 from rotator.secrets import Redacted
 
@@ -47,16 +47,19 @@ def as_used(s: Snapshot, key: Key) -> Key:
     return replace(key, redacted=Redacted.parse(back.redacted), expires_at=back.ends_at)
 
 
-def choose(s: Snapshot, key: Key) -> Plan | Refuse:
+def choose(s: Snapshot, key: Key, *, keep_date: bool = False) -> Plan | Refuse:
     """The plan for a new rotation of ``key``, or why there is none.
 
     While the former key is in the store, that is a reissue: refreshing the current one once more
     may cut the grace of its former secret.
+
+    ``keep_date``: a refresh far from the expiry asks for no longer life, whatever the policy says:
+    today's service would refuse it, and what is broken is to work again first.
     """
-    if s.policy.strategy is Choice.REISSUE:
+    if s.policy.strategy is Choice.REISSUE or key.status is KeyStatus.REVOKED:
         return _reissue(s, key, _lifetime(s, key))
     if s.policy.strategy is Choice.REFRESH:
-        return _refresh(s, key)
+        return _refresh(s, key, keep_date=keep_date)
     if s.journal.instead_of(key.id):
         return _reissue(s, key, _lifetime(s, key))
     if not s.own and (key.expires_at is None or _keeps_its_date(s, key)):
@@ -124,7 +127,7 @@ def spooled_key_differs(s: Snapshot, key: Key, entry: Spooled) -> bool:
     return privileges_differ(asked, key) is not None
 
 
-def _refresh(s: Snapshot, key: Key) -> Plan | Refuse:
+def _refresh(s: Snapshot, key: Key, *, keep_date: bool = False) -> Plan | Refuse:
     grace = min(s.policy.grace, MAX_REFRESH_GRACE, _left(s, key))
     if grace < s.limits.retry_budget:
         return Refuse(
@@ -138,7 +141,7 @@ def _refresh(s: Snapshot, key: Key) -> Plan | Refuse:
     lifetime = _lifetime(s, key)
     if key.expires_at is None:
         until = _from_now(s, s.policy.lifetime)
-    elif _far_from_expiry(s, key) and s.policy.lifetime is None:
+    elif _far_from_expiry(s, key) and (keep_date or s.policy.lifetime is None):
         until = key.expires_at
     elif lifetime is None:
         return _lifetime_unknown(key)
@@ -190,7 +193,9 @@ def _lifetime(s: Snapshot, key: Key) -> timedelta | None:
     given_at = _rotated_at(s, key) or key.created_at
     if key.expires_at is None or given_at is None:
         return None
-    return key.expires_at - given_at
+    given = key.expires_at - given_at
+    # Whoever tells that it ended before it began tells nothing.
+    return given if given > timedelta(0) else None
 
 
 def _rotated_at(s: Snapshot, key: Key) -> datetime | None:

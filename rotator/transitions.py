@@ -84,15 +84,22 @@ def declined(s: Snapshot, error: RotatorError) -> Journal:
 
 
 def refused(s: Snapshot, key: Key | None, error: RotatorError) -> Journal:
-    """We did not want the key we got: it is to be revoked, and the rotation has failed."""
+    """We did not want the key we got: it is to be revoked, and the rotation has failed.
+
+    Unless that key was to replace one that was lost: the end of the old one's grace may have been
+    set by then, and must not be forgotten.
+    """
     rotation = _in_flight(s)
-    record = _failure(s, key or _as_it_was(rotation), error)
     leaving = () if key is None else (_leaving(rotation, key, s.now),)
+    retiring = _merged(s, leaving)
+    if fresh_keys(s):
+        return s.journal.changed(s.now, lease=None, retiring=retiring)
+    record = _failure(s, key or _as_it_was(rotation), error)
     return s.journal.changed(
         s.now,
         lease=None,
         rotation=None,
-        retiring=_merged(s, leaving),
+        retiring=retiring,
         doubted=_doubted(s, rotation),
         history=(record, *s.journal.history),
     )
@@ -136,6 +143,8 @@ def completed(s: Snapshot, key: Key, secret: Secret, danger_seconds: float | Non
             since=s.now,
             expires_at=key.expires_at,
             lifetime=mint.lifetime,
+            type=key.type,
+            description=key.description,
         ),
         lease=None,
         rotation=None,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from rotator import words
-from rotator.keys import KeyStatus
+from rotator.keys import Key, KeyStatus, KeyType
 from rotator.model import Reason, Refuse
 from rotator.pacing import Jitter, opened
 from rotator.secrets import Redacted
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rotator.journal import Mint, Retiring, Rotation
-    from rotator.keys import Key
     from rotator.model import Snapshot, Spooled
     from rotator.secrets import Secret
 
@@ -57,6 +56,28 @@ def current_keys(s: Snapshot) -> tuple[Key, ...]:
     )
 
 
+def revoked_key(s: Snapshot) -> Key | None:
+    """The current key as it was, when the provider lists it no more and it has not expired.
+
+    Not believed just after a rotation, while a listing may not show it yet.
+    """
+    current = s.journal.current
+    if current is None or current.key_id != wanted_id(s) or current_keys(s):
+        return None
+    expired = current.expires_at is not None and current.expires_at <= s.now
+    if expired or s.now < current.since + s.limits.settle:
+        return None
+    return Key(
+        id=current.key_id,
+        name=current.name,
+        redacted=Redacted.parse(current.redacted),
+        description=current.description,
+        type=current.type or KeyType.UNKNOWN,
+        status=KeyStatus.REVOKED,
+        expires_at=current.expires_at,
+    )
+
+
 def not_found(s: Snapshot, key_id: str | None) -> Refuse:
     """The key that is meant is not listed: a person must say which one it is."""
     what = f"key {key_id}" if key_id else f"a key of {s.policy.selector}"
@@ -72,13 +93,15 @@ def fresh_keys(s: Snapshot) -> tuple[Key, ...]:
 
     Either the old id shows another secret (a refresh that keeps ids), or a key with the old one's
     name came into being just when a mint was under way, with no more life than was asked for. What
-    a person creates under the same name meanwhile is not ours to touch. Empty when no rotation is
-    in flight.
+    a person creates under the same name meanwhile is not ours to touch, and what was refused is
+    leaving already. Empty when no rotation is in flight.
     """
     rotation = s.journal.rotation
     if rotation is None:
         return ()
-    fresh = [key for key in s.keys if key.usable(s.now) and _minted_by(s, rotation, key)]
+    leaving = {entry.key_id for entry in s.journal.retiring}
+    usable = [key for key in s.keys if key.usable(s.now) and key.id not in leaving]
+    fresh = [key for key in usable if _minted_by(s, rotation, key)]
     return tuple(sorted(fresh, key=_age, reverse=True))
 
 
@@ -254,7 +277,10 @@ def in_use(s: Snapshot, entry: Retiring) -> bool:
     It is the key the policy is about, or a target holds it again (somebody put it back), or a
     target holds nothing at all, so that the old key may be the last one anybody has.
     """
-    if entry.key_id in {key.id for key in current_keys(s)}:
-        return True
-    shown = Redacted.parse(entry.redacted)
+    meant = entry.key_id in {key.id for key in current_keys(s)}
+    return meant or may_be_held(s, Redacted.parse(entry.redacted))
+
+
+def may_be_held(s: Snapshot, shown: Redacted) -> bool:
+    """Whether a target holds this key, or nothing at all."""
     return any(held.value is None or shown.matches(held.value) for held in s.held)

@@ -126,7 +126,7 @@ async def test_it_notices_at_the_next_listing_what_a_person_has_changed():
     await asyncio.sleep(30)
     key = stage.arize.find(stage.journal().current.key_id)
     key.expires_at = EPOCH + 2 * DAY
-    stage.universe.births[key.redacted] = (EPOCH, key.expires_at)
+    stage.universe.judge.births[key.redacted] = (EPOCH, key.expires_at)
     await asyncio.sleep(3600 + 600)
     await stop(process)
 
@@ -226,7 +226,7 @@ async def test_whoever_looks_on_is_shown_also_what_a_listing_alone_tells():
     await asyncio.sleep(30)
     key = stage.arize.find(stage.journal().current.key_id)
     key.expires_at += DAY
-    stage.universe.births[key.redacted] = (EPOCH, key.expires_at)
+    stage.universe.judge.births[key.redacted] = (EPOCH, key.expires_at)
     await asyncio.sleep(600)
     await stop(process)
 

@@ -1,10 +1,11 @@
 """One listing a scope and a pass, however many want it."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from sim_network import Fault
-from sim_stage import Stage, virtual
+from sim_stage import HOUR, Stage, virtual
 
 from rotator.errors import Unavailable
 from rotator.keys import KeyType, Scope
@@ -118,3 +119,16 @@ async def test_scopes_are_apart():
 
     assert {"management"} == set(users.by_name)
     assert {"service"} == set(services.by_name)
+
+
+@virtual
+async def test_a_clock_that_had_jumped_ahead_does_not_make_a_listing_newer_than_it_is():
+    stage = Stage()
+    stage.add()
+    process = stage.universe.process("any")
+    shared, process.actor.jump = process.reconciler._listings, HOUR
+    first = await shared.get(USERS)
+    process.actor.jump = timedelta(0)
+    await asyncio.sleep(1)
+
+    assert first is not await shared.get(USERS, since=process.world.clock.now())

@@ -48,7 +48,7 @@ async def test_hooks_hear_of_a_rotation_once_it_is_recorded():
 
     assert ["rotation.completed", "notify.sent", "notify.sent"] == events[4:7]
     done = stage.journal().history[0].rotation
-    assert {f"{done}:web", f"{done}:mail"} == stage.universe.heard
+    assert {f"{done}:web", f"{done}:mail"} == stage.universe.judge.heard
     assert () == stage.journal().notices
 
 
@@ -153,7 +153,7 @@ async def test_a_process_that_dies_after_the_record_is_stood_in_for():
     await until(lambda: stage.shelf.journals.get("ci") and stage.journal().history)
     process.actor.kill()
 
-    assert set() == stage.universe.heard
+    assert set() == stage.universe.judge.heard
     assert "notify.sent" in await stage.come_by()
 
 

@@ -6,7 +6,7 @@ from sim_stage import DAY, HOUR, Stage, fields, virtual
 
 from rotator.events import Event
 from rotator.keys import Bindings, OrgBinding, Role, SpaceBinding
-from rotator.model import Choice
+from rotator.model import Choice, Selector
 from rotator.secrets import Secret
 
 ROTATED = [
@@ -247,3 +247,18 @@ async def test_a_mint_that_is_refused_after_one_that_left_no_trace_ends_the_rota
     assert None is journal.rotation, "today's service never extends a key"
     assert ["failed"] == [record.outcome for record in journal.history]
     assert 2 == len(journal.doubted[0].mints), "the first may come true yet"
+
+
+@virtual
+async def test_a_replacement_that_is_refused_does_not_make_us_forget_the_grace_of_the_old_key():
+    stage = Stage()
+    stage.add(selector=Selector(name="ci"))
+    stage.script = [("mint", Fault.LOST)]
+    stage.universe.network.spreads = 12
+
+    assert "rotation.key_refused" in await stage.come_by()
+
+    stage.universe.network.spreads = 0
+    assert "rotation.repaired" in await stage.come_by()
+    await stage.universe.rest()
+    assert [stage.held()] == stage.alive()

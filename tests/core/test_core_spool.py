@@ -1,5 +1,7 @@
 """The sealed spool: what a machine's disk saves when its process dies between answer and write."""
 
+import asyncio
+
 import pytest
 from sim_network import Fault
 from sim_stage import Stage, fields, said, virtual
@@ -158,7 +160,9 @@ async def test_a_spooled_key_yields_to_whoever_replaced_it_meanwhile():
     await died_before_the_write(stage)
     stage.script = [("try", Fault.PAUSED_AFTER)]
     slow = stage.begin()
-    await stage.pause(90)
+    await stage.pause(10)
+    slow.actor.stop_until(asyncio.get_running_loop().time() + 300)
+    await stage.pause(80)
     stage.universe.disks = []
     await stage.come_by()
     winner = stage.held()

@@ -46,6 +46,7 @@ def test_the_checks_come_in_this_order():
         "too_many_mints",
         "raw_key_was_lost",
         "mint_left_no_trace",
+        "key_was_revoked_elsewhere",
         "key_not_found",
         "key_is_ambiguous",
         "rotation_was_demanded",
@@ -86,7 +87,9 @@ def test_a_name_that_nobody_has_needs_a_person():
 
 
 def test_a_lineage_that_is_lost_is_named_by_its_last_key():
-    assert not_found("key id-new") == decide(snapshot(key(), journal=lineage("new")))
+    over = lineage("new", current=current("new", expires_at=NOW))
+
+    assert not_found("key id-new") == decide(snapshot(key(), journal=over))
 
 
 def test_old_keys_leave_even_when_the_new_one_is_not_listed():

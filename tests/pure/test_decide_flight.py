@@ -18,6 +18,7 @@ from pure_builders import (
     mint,
     new,
     policy,
+    retiring,
     rotation,
     secret,
     service,
@@ -239,3 +240,29 @@ def test_a_namesake_that_a_person_made_is_neither_repaired_nor_recorded():
 
 def test_a_namesake_from_before_is_not_ours_even_when_a_target_holds_it():
     assert NO_TRACE == look(key(), new(), holding=("new",), siblings=("id-new",)).reason
+
+
+@pytest.mark.parametrize(
+    ("left", "pause"),
+    [
+        (3 * HOUR, HOUR),
+        (HOUR, 30 * MINUTE),
+        (90 * SECOND, MINUTE),
+        (-SECOND, HOUR),
+        (None, HOUR),
+    ],
+)
+def test_the_pause_of_a_rotation_out_of_luck_leaves_time_before_the_old_key_ends(left, pause):
+    last = NOW - 10 * SECOND
+    deadline = None if left is None else last + left
+    mints = [mint(at=NOW - MINUTE)] * 4 + [mint(at=last)]
+
+    assert last + pause == look(key(), mints=mints, grace_deadline=deadline).until
+
+
+def test_a_key_that_was_refused_is_not_one_that_was_lost():
+    journal = in_flight(mint(), mint()).model_copy(update={"retiring": (retiring("new"),)})
+
+    step = decide(snapshot(key(), new(), new("two"), journal=journal))
+
+    assert "ak-two...two was minted for rotation r1 and never reached the store" == step.reason.text

@@ -185,3 +185,11 @@ def test_another_who_holds_the_lease_is_left_to_it():
     assert isinstance(
         decide(snapshot(key(), holding=("two",), journal=journal, policy=ROTATE)), Locked
     )
+
+
+@pytest.mark.parametrize("journal", [DOUBT, Journal()], ids=["ours", "by policy"])
+def test_a_repair_by_refresh_asks_for_no_longer_life_which_might_be_refused(journal):
+    rules = policy(strategy=Choice.REFRESH, lifetime=90 * DAY, on_drift=OnDrift.ROTATE)
+    step = decide(snapshot(key(), holding=("two",), journal=journal, policy=rules))
+
+    assert key().expires_at == step.plan.expires_at

@@ -1,5 +1,7 @@
 """Keys that came of requests which everybody had given up."""
 
+from dataclasses import replace
+
 import pytest
 from pure_builders import (
     DAY,
@@ -166,3 +168,22 @@ def test_while_a_rotation_is_in_flight_there_are_neither_strays_nor_drift():
 
     assert "mint_left_no_trace" == code(decide(s))
     assert secret("two") == s.held[0].value
+
+
+def test_a_late_key_does_not_make_a_name_ambiguous():
+    doubt = rotation(mint(at=NOW - HOUR), mint(at=NOW - HOUR))
+    late = new(created_at=NOW - MINUTE)
+    s = snapshot(key(), late, policy=by_name(), journal=Journal(doubted=(doubt,)))
+
+    step = decide(s)
+
+    assert ("stray_key_appeared", "id-new") == (step.reason.code, step.entry.key_id)
+    assert "key_is_ambiguous" == decide(replace(s, journal=Journal())).reason.code
+
+
+def test_it_is_not_revoked_while_a_target_holds_it():
+    doubt = rotation(mint(at=NOW - HOUR), mint(at=NOW - HOUR))
+    late = new(created_at=NOW - MINUTE)
+    s = snapshot(key(), late, holding=("new",), policy=by_name(), journal=Journal(doubted=(doubt,)))
+
+    assert "key_is_ambiguous" == decide(s).reason.code

@@ -328,3 +328,10 @@ def test_within_a_rotation_a_key_without_known_lifetime_may_be_copied_all_the_sa
     s = snapshot(old, policy=policy(**reissuing()), journal=in_flight())
 
     assert None is choose(s, old).expires_at
+
+
+def test_a_key_that_is_told_to_have_ended_before_it_began_has_a_lifetime_nobody_knows():
+    for created_at in (NOW + 80 * DAY, NOW + 81 * DAY):
+        rules = policy(strategy=Choice.REISSUE)
+        plan = choose(snapshot(policy=rules), key(created_at=created_at))
+        assert "lifetime_unknown" == plan.reason.code

@@ -329,3 +329,15 @@ def test_who_wants_a_strategy_has_no_part_in_what_is_written():
     s = snapshot(key(), policy=policy(strategy=Choice.REFRESH))
 
     assert "reissue" == transitions.begun(s, WHY, reissue(key()), "r").rotation.last_mint.strategy
+
+
+def test_a_refused_replacement_of_a_lost_key_does_not_end_the_rotation():
+    journal = in_flight(mint(strategy="refresh"), mint(), grace_deadline=NOW + HOUR)
+    s = snapshot(key(), new("two"), journal=journal)
+
+    after = transitions.refused(s, new(), NO)
+
+    assert journal.rotation == after.rotation
+    assert None is after.lease
+    assert ["id-new"] == [entry.key_id for entry in after.retiring]
+    assert () == after.history

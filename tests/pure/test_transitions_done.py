@@ -75,6 +75,7 @@ def test_a_rotation_is_written_down_when_its_key_works():
             since=NOW,
             expires_at=NOW + 90 * DAY,
             lifetime=90 * DAY,
+            type=KeyType.USER,
         ),
         retiring=(old_leaves, retiring()),
         history=(
@@ -184,7 +185,8 @@ def test_a_doubt_lasts_two_days():
 
     both = (rotation(mint(), mint()), later)
     assert both == transitions.completed(s, new(), secret("new"), None).doubted
-    assert both == transitions.refused(s, new(), Rejected("no")).doubted
+    nothing_lost = replace(s, keys=(key(),))
+    assert both == transitions.refused(nothing_lost, new(), Rejected("no")).doubted
 
 
 # --- what the answer to a mint shows ---
@@ -271,3 +273,14 @@ def test_without_a_rotation_no_end_is_known():
 
 def test_a_refresh_that_keeps_the_id_leaves_one_key():
     assert ["id-old"] == [each.id for each in seen(refresh(key()), new(id="id-old")).keys]
+
+
+def test_a_key_that_was_given_up_and_won_all_the_same_stays():
+    journal = in_flight().model_copy(update={"retiring": (retiring("new"), retiring())})
+    s = snapshot(key(), new(), journal=journal)
+
+    after = transitions.completed(s, new(), secret("new"), None)
+
+    assert ["id-old", "id-ret"] == [entry.key_id for entry in after.retiring]
+    again = replace(s, journal=after)
+    assert after == transitions.abandoned(again, rotation(), new())

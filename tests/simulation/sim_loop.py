@@ -1,6 +1,8 @@
 """An event loop in virtual time: an hour takes no longer than what happens in it."""
 
 import asyncio
+import heapq
+from itertools import count
 
 
 class Stalled(Exception):
@@ -10,30 +12,98 @@ class Stalled(Exception):
 class VirtualLoop(asyncio.BaseEventLoop):
     """asyncio's own loop, except that there is no world outside to wait for.
 
-    Where the real one sleeps in ``select``, this one moves its clock. Nothing else differs, so
-    tasks, futures and timeouts are the real ones, and the same calls give the same history.
+    Where the real one sleeps in ``select``, this one moves its clock. Tasks, futures and timeouts
+    are the real ones, and the same calls give the same history.
     """
 
     def __init__(self):
         super().__init__()
-        self._selector = self
         self._clock_resolution = 1e-6
         self.elapsed = 0.0
+        self._naps = []
+        self._count = count()
 
     def time(self):
         return self.elapsed
 
-    def select(self, timeout):
-        if timeout is None:
+    def nap(self, seconds):
+        """As ``asyncio.sleep``, at half of its cost: most of a history is waiting."""
+        return _Nap(self, self.elapsed + seconds)
+
+    def lay_down(self, nap):
+        heapq.heappush(self._naps, (nap.until, next(self._count), nap))
+
+    def _run_once(self):
+        ready = self._ready
+        if not ready:
+            self._move_on()
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle._cancelled:
+                handle._run()
+
+    def _move_on(self):
+        """To the next moment in which something happens."""
+        naps, scheduled = self._naps, self._scheduled
+        while scheduled and scheduled[0]._cancelled:
+            heapq.heappop(scheduled)._scheduled = False
+        if not naps and not scheduled:
             raise Stalled
-        self.elapsed += timeout
-        return ()
+        if scheduled and (not naps or scheduled[0]._when <= naps[0][0]):
+            handle = heapq.heappop(scheduled)
+            handle._scheduled = False
+            self.elapsed = max(self.elapsed, handle._when)
+            self._ready.append(handle)
+        else:
+            until, _, nap = heapq.heappop(naps)
+            self.elapsed = max(self.elapsed, until)
+            nap.end()
+
+    def _timer_handle_cancelled(self, handle):
+        pass
 
     def _process_events(self, events):
         pass
 
     def _write_to_self(self):
         pass
+
+
+class _Nap:
+    """What a task waits for instead of a future: it is woken right from the clock."""
+
+    _asyncio_future_blocking = False
+
+    def __init__(self, loop, until):
+        self._loop, self.until = loop, until
+        self._cancelled = False
+        self._wake = self._context = None
+
+    def __await__(self):
+        self._asyncio_future_blocking = True
+        yield self
+
+    def get_loop(self):
+        return self._loop
+
+    def add_done_callback(self, wake, *, context=None):
+        self._wake, self._context = wake, context
+        self._loop.lay_down(self)
+
+    def end(self):
+        if not self._cancelled:
+            self._context.run(self._wake, self)
+
+    def cancel(self, msg=None):  # noqa: ARG002 - the protocol's
+        if self._cancelled:
+            return False
+        self._cancelled = True
+        self._loop.call_soon(self._wake, self, context=self._context)
+        return True
+
+    def result(self):
+        if self._cancelled:
+            raise asyncio.CancelledError
 
 
 def run(coroutine):

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import math
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from random import Random
 
 from rotator.errors import NotPermitted, Temporary, Unauthenticated, Unavailable
 from rotator.sandbox.arize_model import Refused
@@ -28,13 +30,19 @@ class Fault(StrEnum):
     UNKNOWN_ENUM = "answer has unknown enums, done"
     STALE = "listing is stale"
     FOREIGN_WRITE = "somebody writes first"
+    SEALED = "store sealed"
+    STANDBY = "store standby"
+    QUOTA = "store's quota used up"
+    TOKEN_DEAD = "store's token expired or revoked"
     FULL = "disk full"
     SLOW = "disk slow, done later"
+    JUMP = "clock jumps"
     CRASH_INSIDE = "the adapter fails unexpectedly"
     KILLED_BEFORE = "process killed, not done"
     KILLED_AFTER = "process killed, done"
     PAUSED_BEFORE = "process stopped for minutes, not done yet"
     PAUSED_AFTER = "process stopped for minutes, done"
+    ASLEEP = "process stopped for up to an hour, not done yet"
 
 
 #: Which faults make sense for which kind of request.
@@ -51,16 +59,27 @@ ANYWHERE = (
     Fault.KILLED_AFTER,
     Fault.PAUSED_BEFORE,
     Fault.PAUSED_AFTER,
+    Fault.JUMP,
 )
+STORE = (*ANYWHERE, Fault.SEALED, Fault.STANDBY, Fault.QUOTA, Fault.TOKEN_DEAD)
+#: Requests that go to the provider, and those that go to neither it nor the store.
+PROVIDER, ELSEWHERE = frozenset({"list", "mint", "revoke", "try"}), frozenset({"spool", "hook"})
 FAULTS = {
     "list": (*ANYWHERE, Fault.MALFORMED, Fault.UNKNOWN_ENUM, Fault.STALE),
-    "mint": (*ANYWHERE, Fault.LATE, Fault.MALFORMED, Fault.TRUNCATED, Fault.UNKNOWN_ENUM),
+    "mint": (
+        *ANYWHERE,
+        Fault.ASLEEP,
+        Fault.LATE,
+        Fault.MALFORMED,
+        Fault.TRUNCATED,
+        Fault.UNKNOWN_ENUM,
+    ),
     "revoke": (*ANYWHERE, Fault.LATE),
     "try": ANYWHERE,
-    "read": (*ANYWHERE, Fault.MALFORMED),
-    "write": (*ANYWHERE, Fault.LATE, Fault.FOREIGN_WRITE),
-    "save": (*ANYWHERE, Fault.LATE, Fault.FOREIGN_WRITE),
-    "preflight": ANYWHERE,
+    "read": (*STORE, Fault.MALFORMED),
+    "write": (*STORE, Fault.LATE, Fault.FOREIGN_WRITE, Fault.FULL),
+    "save": (*STORE, Fault.LATE, Fault.FOREIGN_WRITE, Fault.FULL),
+    "preflight": STORE,
     "spool": (
         Fault.FULL,
         Fault.SLOW,
@@ -78,9 +97,16 @@ class Actor:
     """A process. A dead one never hears of anything again; a stopped one hears later."""
 
     name: str
+    random: Random
     skew: timedelta = timedelta(0)
+    #: By how much the clock is off besides, until the provider's date corrects it.
+    jump: timedelta = timedelta(0)
     stopped_until: float = 0.0
+    #: No store takes its token before.
+    locked_out_until: float = 0.0
     events: list = field(default_factory=list)
+    #: The raw keys that it was given.
+    minted: list = field(default_factory=list)
     death: asyncio.Future = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -92,6 +118,7 @@ class Actor:
 
     def kill(self):
         if not self.dead:
+            self.stopped_until = math.inf
             self.death.set_result(None)
 
     def stop_until(self, moment):
@@ -110,20 +137,24 @@ class Actor:
 
     async def sleep(self, seconds):
         await self.awake()
-        await asyncio.sleep(max(0.0, seconds))
+        await asyncio.get_running_loop().nap(max(0.0, seconds))
         await self.awake()
 
 
 class Network:
-    """Carries requests. ``choose(actor, kind, label)`` says what goes wrong with each."""
+    """Carries requests. ``choose(actor, kind, label)`` says what goes wrong with each.
 
-    def __init__(self, random, choose, *, trace=None, after=lambda: None):
-        self._random = random
+    ``after`` hears of the kind of each one that was carried out.
+    """
+
+    def __init__(self, choose, *, trace=None, after=lambda _: None):
         self._choose = choose
         self._after = after
         self.trace = trace
         self.counts = {}
         self.requests = 0
+        #: A key that is younger, in seconds, is not accepted yet; when each was born.
+        self.spreads, self.births = 0.0, {}
         #: When something last went wrong.
         self.troubled_at = 0.0
         #: How long a mint waits for its turn, in seconds.
@@ -134,65 +165,79 @@ class Network:
 
         ``work`` is called with the fault, since some of them concern what is answered.
         """
-        await actor.awake()
+        if actor.stopped_until > self._now():
+            await actor.awake()
         self.requests += 1
         fault = self._choose(actor, kind, label)
         if fault is not None:
-            self.counts[kind, fault] = self.counts.get((kind, fault), 0) + 1
             self.troubled_at = self._now()
+            self.counts[kind, fault] = self.counts.get((kind, fault), 0) + 1
         self._note(actor, label, fault)
-        await self._out(actor, fault)
+        await self._out(actor, kind, fault)
         if fault is Fault.LATE:
-            self._later(work, fault)
+            self._later(actor, kind, work, fault)
             await self._in(actor, fault)
-        answer = self._done(work, fault)
+        answer = self._done(kind, work, fault)
         await self._in(actor, fault)
+        if kind in PROVIDER:
+            actor.jump = _NONE
         return answer
 
-    async def _out(self, actor, fault):
+    async def _out(self, actor, kind, fault):
+        if fault is Fault.JUMP:
+            actor.jump = timedelta(
+                seconds=actor.random.choice((-1, 1)) * actor.random.uniform(2, 3000)
+            )
+        if fault is Fault.TOKEN_DEAD:
+            actor.locked_out_until = self._now() + actor.random.uniform(1, 60)
+        if fault is Fault.ASLEEP:
+            actor.stop_until(self._now() + actor.random.uniform(300, 3500))
         if fault is Fault.PAUSED_BEFORE:
-            actor.stop_until(self._now() + self._random.uniform(20, 300))
+            actor.stop_until(self._now() + actor.random.uniform(20, 300))
         if fault is Fault.KILLED_BEFORE:
             actor.kill()
-        await asyncio.sleep(self._random.uniform(0.001, 0.2))
-        await actor.awake()
-        if fault in _NOT_DONE:
+        await self._travel(actor)
+        if fault in _NOT_DONE or (fault is Fault.FULL and kind not in ELSEWHERE):
             await self._fail(actor, fault)
+        if actor.locked_out_until > self._now() and kind not in PROVIDER | ELSEWHERE:
+            await self._fail(actor, Fault.TOKEN_DEAD)
 
     async def _in(self, actor, fault):
         if fault is Fault.KILLED_AFTER:
             actor.kill()
         if fault is Fault.PAUSED_AFTER:
-            actor.stop_until(self._now() + self._random.uniform(20, 300))
+            actor.stop_until(self._now() + actor.random.uniform(20, 300))
             await actor.awake()
         # A timer that ran out meanwhile may be seen before the answer is.
-        too_late = fault is Fault.PAUSED_AFTER and self._random.random() < 0.5
-        if fault in {Fault.LOST, Fault.LATE, Fault.MALFORMED, Fault.PAUSED_BEFORE} or too_late:
+        too_late = fault is Fault.PAUSED_AFTER and actor.random.random() < 0.5
+        if fault in _UNANSWERED or too_late:
             await self._fail(actor, fault)
-        await asyncio.sleep(self._random.uniform(0.001, 0.2))
-        await actor.awake()
+        await self._travel(actor)
+
+    async def _travel(self, actor):
+        loop = asyncio.get_running_loop()
+        await loop.nap(0.001 + 0.199 * actor.random.random())
+        if actor.stopped_until > loop.elapsed:
+            await actor.awake()
 
     async def _fail(self, actor, fault):
         if fault in {Fault.LOST, Fault.LATE, Fault.DROPPED}:
             await actor.sleep(TIMEOUT)
-        raise _ERRORS[fault](self._random)
+        raise _ERRORS[fault](actor.random)
 
-    def chance(self, least, most):
-        return self._random.uniform(least, most)
-
-    def _done(self, work, fault):
+    def _done(self, kind, work, fault):
         try:
             return work(fault)
         finally:
-            self._after()
+            self._after(kind)
 
-    def _later(self, work, fault):
+    def _later(self, actor, kind, work, fault):
         def do():
             # Nobody hears of a refusal any more.
             with contextlib.suppress(Refused):
-                self._done(work, fault)
+                self._done(kind, work, fault)
 
-        delay = TIMEOUT + self._random.uniform(0, 9)
+        delay = TIMEOUT + actor.random.uniform(0, 9)
         asyncio.get_running_loop().call_later(delay, do)
 
     def _note(self, actor, label, fault):
@@ -204,7 +249,13 @@ class Network:
         return asyncio.get_running_loop().time()
 
 
+_NONE = timedelta(0)
+_UNANSWERED = {Fault.LOST, Fault.LATE, Fault.MALFORMED, Fault.PAUSED_BEFORE, Fault.ASLEEP}
 _NOT_DONE = {
+    Fault.SEALED,
+    Fault.STANDBY,
+    Fault.QUOTA,
+    Fault.TOKEN_DEAD,
     Fault.REFUSED,
     Fault.DROPPED,
     Fault.THROTTLED,
@@ -215,11 +266,17 @@ _NOT_DONE = {
 }
 _ERRORS = {
     Fault.REFUSED: lambda _: Unavailable("503"),
+    Fault.SEALED: lambda _: Unavailable("sealed"),
+    Fault.STANDBY: lambda _: Unavailable("standby"),
+    Fault.QUOTA: lambda random: Temporary("429", delay=timedelta(seconds=random.randint(1, 9))),
+    Fault.TOKEN_DEAD: lambda _: Unauthenticated("403, and no login helps"),
+    Fault.FULL: lambda _: Temporary("no space left on device"),
     Fault.DROPPED: lambda _: TimedOut("no answer"),
     Fault.LOST: lambda _: TimedOut("no answer"),
     Fault.LATE: lambda _: TimedOut("no answer"),
     Fault.MALFORMED: lambda _: TimedOut("malformed"),
     Fault.PAUSED_BEFORE: lambda _: TimedOut("too late"),
+    Fault.ASLEEP: lambda _: TimedOut("much too late"),
     Fault.PAUSED_AFTER: lambda _: TimedOut("too late"),
     Fault.THROTTLED: lambda random: Temporary(
         "429", delay=timedelta(seconds=random.randint(1, 40))

@@ -4,6 +4,7 @@ import asyncio
 import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from sim_network import Fault, TimedOut
 
@@ -22,8 +23,14 @@ EPOCH = datetime(2026, 11, 23, tzinfo=UTC)
 _REFUSALS = {401: Unauthenticated, 403: NotPermitted, 404: NotFound}
 
 
+_NOW = [0.0, EPOCH]
+
+
 def now():
-    return EPOCH + timedelta(seconds=asyncio.get_running_loop().time())
+    elapsed = asyncio.get_running_loop().time()
+    if elapsed != _NOW[0]:
+        _NOW[:] = elapsed, EPOCH + timedelta(seconds=elapsed)
+    return _NOW[1]
 
 
 class SimClock:
@@ -33,7 +40,7 @@ class SimClock:
         self._actor = actor
 
     def now(self):
-        return now() + self._actor.skew
+        return now() + self._actor.skew + self._actor.jump
 
     def monotonic(self):
         return asyncio.get_running_loop().time()
@@ -61,7 +68,8 @@ class SimIssuer:
                 query,
                 alive_at=alive_at,
             )
-            keys = [as_listed(key, scope, self._arize.options.era) for key in found.keys]
+            era, wide = self._arize.options.era, not scope.space_id
+            keys = [as_listed(key, era, shown=wide) for key in found.keys]
             if fault is Fault.STALE:
                 horizon = now() - timedelta(seconds=15)
                 keys = [key for key in keys if key.created_at < horizon]
@@ -104,7 +112,13 @@ class SimIssuer:
         await self._ask("revoke", f"revoke {key_id}", work)
 
     async def accepts(self, secret):
-        return await self._ask("try", "try", lambda _: self._arize.accepts(secret.reveal()))
+        def work(_):
+            young, born_at = self._network.spreads, self._network.births.get(secret)
+            if young and born_at and now() - born_at < timedelta(seconds=young):
+                return False
+            return self._arize.accepts(secret.reveal())
+
+        return await self._ask("try", "try", work)
 
     def is_own(self, redacted_key):
         return Redacted.parse(redacted_key).matches(self._current)
@@ -114,9 +128,11 @@ class SimIssuer:
 
     async def _mint(self, label, work):
         try:
-            return await self._ask("mint", label, work)
+            minted = await self._ask("mint", label, work)
         except TimedOut as error:
             raise Ambiguous("nobody knows") from error
+        self._actor.minted.append(minted.secret.reveal())
+        return minted
 
     async def _ask(self, kind, label, work):
         try:
@@ -135,18 +151,15 @@ class SimIssuer:
         secret = Secret(key.raw)
         if fault is Fault.TRUNCATED:
             return Minted(secret, None)
-        answer = as_minted(key, self._arize.options.era)
+        answer = as_listed(key, self._arize.options.era)
+        self._network.births[secret] = now()
         if fault is Fault.UNKNOWN_ENUM:
             answer = replace(answer, type=KeyType.UNKNOWN, status=KeyStatus.UNKNOWN)
         return Minted(secret, answer)
 
 
-def as_listed(stored, scope, era):
-    shown = stored.bindings if era == "C" and not scope.space_id else None
-    return replace(as_minted(stored, era), bindings=shown)
-
-
-def as_minted(stored, era):
+def as_listed(stored, era, *, shown=True):
+    told = shown and era == "C" and isinstance(stored.bindings, Bindings)
     return Key(
         id=stored.id,
         name=stored.name,
@@ -157,7 +170,7 @@ def as_minted(stored, era):
         expires_at=stored.expires_at,
         created_by=stored.creator.id,
         last_used_at=stored.last_used_at,
-        bindings=stored.bindings if isinstance(stored.bindings, Bindings) and era == "C" else None,
+        bindings=stored.bindings if told else None,
     )
 
 
@@ -326,6 +339,11 @@ class SimAgenda:
         call()
 
 
+@cache
+def _declared(event):
+    return frozenset(declared(event))
+
+
 class Voice:
     """Takes events as strictly as the catalogue has them."""
 
@@ -337,7 +355,7 @@ class Voice:
         if self._actor.dead:
             return
         level = fields.pop("level", None)
-        strangers = set(fields) - set(declared(event))
+        strangers = fields.keys() - _declared(event)
         if strangers:
             raise AssertionError(f"{event} has no fields {strangers}")
         self._actor.events.append((now(), event, level, fields))

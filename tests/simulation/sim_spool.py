@@ -40,7 +40,7 @@ class SimSpool:
     async def put(self, entry):
         def work(fault):
             if fault is Fault.SLOW:
-                delay = self._network.chance(1, 30)
+                delay = self._actor.random.uniform(1, 30)
                 asyncio.get_running_loop().call_later(delay, self._disk.put, entry)
                 return Temporary("the disk is slow")
             if fault is Fault.FULL:

@@ -1,10 +1,12 @@
 """An account, a store, policies and processes; and what must be true of them all the time."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
 
+from sim_invariants import LIMITS, LONGEST_LOOK, SKEW, Judge
 from sim_network import Actor, Network
 from sim_services import (
     EPOCH,
@@ -16,7 +18,6 @@ from sim_services import (
     SimStore,
     Voice,
     now,
-    shown,
 )
 from sim_spool import Disk, SimSpool
 
@@ -24,28 +25,21 @@ from rotator.daemon import Daemon
 from rotator.events import Event
 from rotator.journal import Journal
 from rotator.listings import Listings
-from rotator.model import Limits, Policy, Selector, Target
+from rotator.model import Policy, Selector, Target
 from rotator.ports import World
 from rotator.reconcile import Reconciler
 from rotator.runner import Runner
 from rotator.sandbox.arize_state import ArizeState
 from rotator.secrets import Secret
 
-LIMITS, DAY = Limits(), timedelta(days=1)
+DAY = timedelta(days=1)
 #: Minutes after the last trouble at which somebody comes by. The fourth is after every grace period
 #: and lease, the sixth after every ``min_interval`` that a rotation out of luck waits for, the last
 #: when a key that nobody has used is given up for a stray.
 RESTING = (1, 11, 31, 70, 75, 140, 145, 1500)
 #: And every so many minutes, for the better part of a day, where somebody waits for a window.
 PASSING = range(5, 480, 5)
-SKEW = timedelta(seconds=1)
-LONGEST_LOOK = timedelta(minutes=15)
-#: No later than this after the last moment that a window may be waited for, somebody comes by.
-LATEST = timedelta(minutes=10)
-
-
-class Violation(AssertionError):
-    """An invariant does not hold."""
+MOMENTS = sorted({*RESTING, *PASSING})
 
 
 @dataclass
@@ -55,6 +49,9 @@ class Subject:
     policy: object
     #: The key that it is about at the beginning.
     born: object
+    #: It had an end then; the targets held it.
+    born_bounded: bool = False
+    delivered: bool = False
     broken_since: float | None = None
     demands: int = 0
     #: Since when every look that begins knows that nothing is to be begun.
@@ -65,6 +62,13 @@ class Subject:
     changed_at: datetime = EPOCH
     #: How often its former key was put back by hand.
     rollbacks: int = 0
+    #: What people did to it behind the program's back.
+    acts: list = field(default_factory=list)
+    #: They were told that only they can mend it.
+    given_up: bool = False
+    #: Why the last look at it asked for a person; or until when nothing is to be done.
+    refused: str | None = None
+    planned: datetime | None = EPOCH
 
 
 @dataclass
@@ -72,9 +76,10 @@ class Process:
     actor: Actor
     world: World
     reconciler: Reconciler
+    policies: list = field(default_factory=list)
+    daemon: Daemon | None = None
     task: asyncio.Task | None = None
     stop: asyncio.Future | None = None
-    daemon: Daemon | None = None
 
     async def ended(self, within=None):
         """Until it is done or dead."""
@@ -95,35 +100,35 @@ class Universe:
     def __init__(  # noqa: PLR0913 - all that a universe can differ in
         self, random, options, choose, *, excused=lambda _: False, trace=None, disks=0
     ):
-        self.random = random
+        #: Everybody draws from chance of his own, so that without one the others do as before.
+        self._seed, self._born = random.getrandbits(64), Counter()
         self.arize = ArizeState(options, clock=now, random=Random(random.random()))
         self.shelf = Shelf()
-        self.network = Network(random, choose, trace=trace, after=self.check)
+        self.judge = Judge(self)
+        self.network = Network(choose, trace=trace, after=self.judge.check)
         self.subjects = []
         self.actors = []
         self.processes = []
         #: Those of the machines; none where nobody wants a spool.
         self.disks = [Disk() for _ in range(disks)]
+        #: What was still on them at the very end.
+        self.disks_left = []
         self.bystanders = []
         self.excused = excused
-        self.breaches = 0
-        self.violations = []
         #: Who looks on.
         self.listeners, self.around = [], lambda world: world
-        #: By redacted key: when it was minted, and the expiry it was given then.
-        self.births = {}
-        #: Ids of the news that hooks have heard.
-        self.heard = set()
-        self._born = []
-        self._unsettled = True
-        self.shelf.journals = _Journals(self._recorded)
+        #: Ids of keys that people revoked.
+        self.revoked = set()
+        self.shelf.journals = _Journals(self.judge)
 
     # --- what there is to look after ---
 
     def add(self, policy, born, *, delivered):
-        self.subjects.append(
-            Subject(policy, born, suspended_at=EPOCH - LONGEST_LOOK if policy.suspend else None)
-        )
+        suspended_at = EPOCH - LONGEST_LOOK if policy.suspend else None
+        subject = Subject(policy, born, suspended_at=suspended_at)
+        subject.born_bounded = born is not None and born.expires_at is not None
+        subject.delivered = delivered
+        self.subjects.append(subject)
         if delivered:
             for target in policy.targets:
                 self.shelf.put(target.path, sibling="theirs", **{target.field: born.raw})
@@ -144,23 +149,72 @@ class Universe:
     async def rest(self):
         """Passes of new processes, until all grace periods and pauses are over."""
         begun = asyncio.get_running_loop().time()
-        for minutes in sorted({*RESTING, *PASSING}):
-            if minutes in RESTING or any(map(self._is_waiting, self.policies)):
+        for minutes in MOMENTS:
+            policies = self._worth_a_look(minutes)
+            if policies:
                 await asyncio.sleep(begun + 60 * minutes - asyncio.get_running_loop().time())
-                await self.once(self.policies).ended(900)
+                await self.come_by(policies)
                 self.check()
 
-    def _is_waiting(self, policy):
+    async def clean_disks(self):
+        """Somebody comes by on every machine: nothing may lie there after that."""
+        for disk in list(self.disks):
+            self.disks = [disk]
+            await self.come_by()
+            self.disks_left += disk.entries.values()
+
+    def _worth_a_look(self, minutes):
+        """All at first and at last; in between those for which something may be due."""
+        if minutes in {RESTING[0], RESTING[-1]}:
+            return self.policies
+        waiting = self._is_waiting if minutes not in RESTING else lambda one: not self._is_calm(one)
+        return [one.policy for one in self.subjects if waiting(one)]
+
+    async def come_by(self, policies=None, **options):
+        """A pass, and what came of it: to whom was said that a person is needed."""
+        process = self.once(policies or self.policies, **options)
+        await process.ended(900)
+        failed = {
+            fields["policy"]: fields["error_code"]
+            for _, event, _, fields in process.actor.events
+            if event == Event.POLICY_FAILED
+        }
+        ahead = {
+            fields["policy"]: fields["next_at"]
+            for _, event, _, fields in process.actor.events
+            if event == Event.POLICY_PLANNED
+        }
+        for subject in self.subjects:
+            if subject.policy in process.policies:
+                subject.refused = failed.get(subject.policy.name)
+                subject.planned = ahead.get(subject.policy.name, now())
+        return failed
+
+    def _is_calm(self, subject):
+        """Whether nothing will ever be due that is not due now."""
+        _, journal = self.shelf.journals.get(subject.policy.name, (0, Journal()))
+        todo = journal.rotation, journal.retiring, journal.doubted, journal.notices
+        soon = subject.planned is not None and subject.planned < now() + 2 * DAY
+        return not (soon or any(todo) or subject.acts or subject.refused)
+
+    def _is_waiting(self, subject):
         """Whether it may still wait for a window, or for its share of the jitter."""
+        policy = subject.policy
+        if not (policy.windows or policy.jitter):
+            return False
         _, journal = self.shelf.journals.get(policy.name, (0, Journal()))
         current = journal.current
         lives = current and (current.expires_at is None or current.expires_at > now() + 2 * DAY)
-        return bool(policy.windows or policy.jitter) and not lives
+        return not lives
+
+    def check(self):
+        self.judge.check()
 
     def settled(self):
-        """What there is from here on is minted, not given."""
-        self.check()
-        self._unsettled = False
+        self.judge.settled()
+
+    def assert_at_rest(self):
+        self.judge.assert_at_rest()
 
     def change(self, subject, *, absent=False, **rules):
         """Somebody writes other rules into the configuration, or leaves the policy out of it.
@@ -169,8 +223,8 @@ class Universe:
         """
         subject.policy = replace(subject.policy, **rules)
         subject.absent = absent
-        subject.changed_at = now()
         subject.suspended_at = now() if subject.policy.suspend else None
+        subject.changed_at = now()
         for process in self.processes:
             if process.daemon and not (process.actor.dead or process.task.done()):
                 process.world.hooks.update(self._hooks(process.actor))
@@ -183,7 +237,10 @@ class Universe:
     # --- processes ---
 
     def process(self, kind):
-        actor = Actor(f"{kind}-{len(self.actors)}", skew=SKEW * self.random.uniform(-1, 1))
+        chance = Random(f"{self._seed} {kind}-{self._born[kind]}")
+        name = f"{kind}-{self._born[kind]}"
+        self._born[kind] += 1
+        actor = Actor(name, random=chance, skew=SKEW * chance.uniform(-1, 1))
         self.actors.append(actor)
         world = World(
             issuer=SimIssuer(actor, self.network, self.arize, self._management),
@@ -192,8 +249,8 @@ class Universe:
             emit=Voice(actor, self.listeners),
             limits=LIMITS,
             me=actor.name,
-            new_id=lambda: f"{self.random.getrandbits(64):016x}",
-            jitter=self.random.random,
+            new_id=lambda: f"{chance.getrandbits(64):016x}",
+            jitter=chance.random,
             hooks=self._hooks(actor),
             **self._spool(actor),
         )
@@ -204,19 +261,17 @@ class Universe:
         return process
 
     def _hooks(self, actor):
-        return {
-            policy.name: {hook: SimHook(actor, self.network, self._heard) for hook in policy.hooks}
-            for policy in self.policies
-        }
+        hook = SimHook(actor, self.network, self.judge.was_heard)
+        return {policy.name: dict.fromkeys(policy.hooks, hook) for policy in self.policies}
 
     def _spool(self, actor):
         if not self.disks:
             return {}
-        disk = self.random.choice(self.disks)
+        disk = actor.random.choice(self.disks)
         return {"spool": SimSpool(actor, self.network, disk)}
 
-    def daemon(self):
-        process = self.process("daemon")
+    def daemon(self, kind="daemon"):
+        process = self.process(kind)
         process.daemon = Daemon(
             process.world,
             process.reconciler,
@@ -231,6 +286,7 @@ class Universe:
 
     def once(self, policies, *, demanded=False, kind="cron"):
         process = self.process(kind)
+        process.policies = policies
         runner = Runner(process.world, process.reconciler, concurrency=8)
         process.task = asyncio.create_task(
             runner.once(policies, demanded=demanded, patience=timedelta(minutes=1))
@@ -244,207 +300,20 @@ class Universe:
                 return Secret(self.shelf.value(subject.policy.targets[0]))
         return Secret(self.arize.management_key)
 
-    # --- what must be true ---
-
-    def check(self):
-        """S1, after and before every event."""
-        self._notice_births()
-        at = asyncio.get_running_loop().time()
-        for subject in self.subjects:
-            if subject.born is None:
-                continue
-            values = [self.shelf.value(target) for target in subject.policy.targets]
-            if all(value is None for value in values):
-                continue
-            if all(value is None or self.arize.accepts(value) for value in values):
-                subject.broken_since = None
-            elif subject.broken_since is None:
-                subject.broken_since = at
-                self.breaches += 1
-                if not (self.excused(subject) or self._is_cut(subject) or self._ran_out(subject)):
-                    self._violated(f"S1: what the store holds for {subject.policy.name} is dead")
-
-    def _is_cut(self, subject):
-        """Whether the provider ends a grace with a second refresh, and nothing else was left."""
-        _, journal = self.shelf.journals.get(subject.policy.name, (0, Journal()))
-        rotations = filter(None, (journal.rotation, *journal.doubted))
-        tries = [mint.strategy for rotation in rotations for mint in rotation.mints]
-        return self.arize.options.second_refresh_cuts_window and tries.count("refresh") > 1
-
-    def _ran_out(self, subject):
-        """Whether a key that was put back has ended, and nobody could replace it in time.
-
-        Nobody came by in its second half, was allowed to, or had no trouble there.
-        """
-        _, journal = self.shelf.journals.get(subject.policy.name, (0, Journal()))
-        back = journal.current.put_back if journal.current else None
-        if back is None or now() < back.ends_at - SKEW:
-            return False
-        halfway = back.at + (back.ends_at - back.at) / 2
-        looks = self.shelf.looks.get(subject.policy.name, ())
-        looked = any(halfway + SKEW <= at < back.ends_at for at in looks)
-        troubled_at = EPOCH + timedelta(seconds=self.network.troubled_at)
-        hindered = subject.suspended_at is not None or subject.changed_at > halfway
-        return not looked or troubled_at > halfway or hindered
-
-    def _violated(self, words):
-        """Remembered, because the program takes what is raised here for a fault of its own."""
-        self.violations.append(words)
-        raise Violation(words)
-
-    def _recorded(self, name, journal):
-        """S3, at every record: a trigger there was, and no other rotation for it."""
-        subject = next(s for s in self.subjects if s.policy.name == name)
-        done = [record for record in journal.history if record.outcome != "failed"]
-        back = next((at for at, one in enumerate(done) if one.outcome == "rolled_back"), None)
-        latest = done[:back]
-        if len({(one.old_key_id, one.old_redacted) for one in latest}) < len(latest):
-            self._violated(f"S3: a key of {name} was rotated twice")
-        demanded = sum(record.reason == "rotation_was_demanded" for record in done)
-        if demanded > subject.demands:
-            self._violated(f"S3: {name} was rotated by hand more often than asked")
-        record = journal.history[0]
-        if record.outcome == "rolled_back":
-            if sum(one.outcome == "rolled_back" for one in done) > subject.rollbacks:
-                self._violated(f"S3: the former key of {name} was put back, and nobody asked")
-            return
-        if record.reason in _DRIFT:
-            return
-        before = next((one for one in journal.history[1:] if one.outcome != "failed"), None)
-        if record.reason == "key_near_expiry" and before and before.outcome == "rolled_back":
-            self._assert_half_was_over(name, record, before)
-            return
-        if record.reason != "rotation_was_demanded" and not self._was_due(subject, record):
-            self._violated(f"S3: {name} was rotated for {record.reason}, and was not due")
-        if record.reason != "rotation_was_demanded":
-            self._assert_in_its_time(subject, record)
-
-    def _assert_in_its_time(self, subject, record):
-        """S2: a rotation waits for its window, and not too long."""
-        policy, started = subject.policy, record.started_at
-        if subject.suspended_at is not None and started > subject.suspended_at + LONGEST_LOOK:
-            self._violated(f"{policy.name} was rotated while it was suspended")
-        _, expires_at = self.births[record.old_redacted]
-        if expires_at is None:
-            return
-        deadline = expires_at - policy.grace
-        late = started > max(deadline, expires_at - policy.before_expiry) + LATEST
-        if late and not self.excused(subject):
-            self._violated(f"S2: {policy.name} was rotated only at {started}")
-        openings = [each.opening(started - SKEW) for each in policy.windows]
-        is_open = any(opens <= started + SKEW for opens, _ in openings)
-        if not is_open and any(closes + SKEW <= deadline for _, closes in openings):
-            self._violated(f"S2: {policy.name} was rotated outside of its windows")
-
-    def _heard(self, news):
-        """A hook was told: of a rotation that is recorded, or of nothing that ever was."""
-        journal = self.shelf.journals[news.policy][1]
-        done = [one.rotation for one in journal.history if one.outcome != "failed"]
-        if news.facts["rotation_id"] not in done:
-            raise Violation(f"a hook of {news.policy} was told of {news.id}, which is not done")
-        self.heard.add(news.id)
-
-    def _assert_half_was_over(self, name, record, rollback):
-        """A key that was put back lasts for half of what it had left, and is replaced in time."""
-        due_at = rollback.finished_at + (rollback.expires_at - rollback.finished_at) / 2
-        if record.started_at < due_at - 2 * SKEW:
-            self._violated(f"S3: {name} was rotated again as soon as its key was put back")
-
-    def _was_due(self, subject, record):
-        """By what the provider knows, not by what the journal says."""
-        policy, latest = subject.policy, record.started_at + 2 * SKEW
-        minted_at, expires_at = self.births[record.old_redacted]
-        if record.reason == "key_near_expiry":
-            margin = policy.before_expiry or 2 * max(policy.grace, LIMITS.retry_budget)
-            return expires_at is not None and expires_at - margin <= latest
-        return minted_at + policy.max_age <= latest
-
-    def _notice_births(self):
-        for key in self.arize.keys[len(self._born) :]:
-            self._born.append(key.raw)
-            minted_at = key.created_at if self._unsettled else now()
-            self.births[key.redacted] = (minted_at, key.expires_at)
-
-    # --- at the end ---
-
-    def assert_at_rest(self):
-        """Everything has converged, no key is left behind, and nothing was ever shown."""
-        if self.violations:
-            raise Violation(self.violations[0])
-        for subject in self.subjects:
-            if subject.born is not None:
-                self._assert_rested(subject)
-        self._assert_jitter_drawn_once()
-        for key in self.bystanders:
-            if key.revoked:
-                raise Violation(f"S4: {key.id}, which was never ours, is revoked")
-        self._assert_nothing_shown()
-
-    def _assert_rested(self, subject):
-        name = subject.policy.name
-        journal = self.shelf.journals[name][1]
-        if journal.rotation is not None or journal.retiring:
-            raise Violation(f"liveness: {name} has not come to rest: {shown(journal)}")
-        self._assert_told(subject.policy, journal)
-        ours = {key.id for key in self.bystanders}
-        alive = [
-            key
-            for key in self.arize.keys
-            if key.name == subject.born.name and key.usable(now()) and key.id not in ours
-        ]
-        values = {self.shelf.value(target) for target in subject.policy.targets} - {None}
-        if values and [key.raw for key in alive] != list(values):
-            raise Violation(f"S4: keys of {name} are left: {[key.redacted for key in alive]}")
-        for key in alive:
-            same = (key.type, key.description, key.bindings, key.creator)
-            if same != tuple(getattr(subject.born, part) for part in _PRIVILEGES):
-                raise Violation(f"S6: {key.redacted} of {name} has other privileges")
-
-    def _assert_told(self, policy, journal):
-        if journal.notices:
-            raise Violation(f"liveness: hooks of {policy.name} wait: {shown(journal)}")
-        done = [one.rotation for one in journal.history if one.outcome != "failed"]
-        missed = {f"{one}:{hook}" for one in done for hook in policy.hooks} - self.heard
-        if missed:
-            raise Violation(f"hooks of {policy.name} never heard of {sorted(missed)}")
-        if any(event == Event.NOTIFY_GIVEN_UP for a in self.actors for _, event, _, _ in a.events):
-            raise Violation("a hook was given up within a day")
-
-    def _assert_jitter_drawn_once(self):
-        """Whoever says when a key is due for its expiry says the same moment, whenever he looks."""
-        spread = [one.policy for one in self.subjects if one.policy.jitter]
-        for policy in (one for one in spread if not one.windows):
-            said = {}
-            for _, event, _, fields in (told for actor in self.actors for told in actor.events):
-                planned = event == Event.POLICY_PLANNED and fields["policy"] == policy.name
-                if planned and fields["reason"] == "key_near_expiry":
-                    said.setdefault(fields["redacted_key"], set()).add(fields["next_at"])
-            if any(len(moments) > 1 for moments in said.values()):
-                raise Violation(f"jitter of {policy.name} was drawn again: {said}")
-
-    def _assert_nothing_shown(self):
-        said = [shown(journal) for _, journal in self.shelf.journals.values()]
-        said += [shown(event) for actor in self.actors for event in actor.events]
-        text = "\n".join(said)
-        for raw in self._born:
-            if raw[8:-5] in text:
-                raise Violation(f"S5: {raw[:6]} was shown")
-
-
-_DRIFT = {"store_holds_another_key", "key_was_refreshed_elsewhere", "store_holds_unknown_key"}
-_PRIVILEGES = ("type", "description", "bindings", "creator")
-
 
 class _Journals(dict):
-    """Tells of every new record."""
+    """Tells of every new rotation, and of every new record."""
 
-    def __init__(self, recorded):
+    def __init__(self, judge):
         super().__init__()
-        self._recorded = recorded
+        self._judge = judge
 
     def __setitem__(self, name, entry):
         before = self.get(name)
         known = len(before[1].history) if before else 0
         super().__setitem__(name, entry)
-        if len(entry[1].history) > known:
-            self._recorded(name, entry[1])
+        journal = entry[1]
+        if journal.rotation is not None:
+            self._judge.begun(journal.rotation)
+        if len(journal.history) > known:
+            self._judge.recorded(name, journal)

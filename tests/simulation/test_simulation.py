@@ -2,6 +2,8 @@
 
 import sim_history
 import sim_loop
+import sim_shrink
+from sim_network import Fault
 from simulate import report, simulate
 
 SEEDS = 300
@@ -29,3 +31,30 @@ def test_the_clock_is_moved_by_nothing_but_waiting():
         return sim_loop.asyncio.get_running_loop().time()
 
     assert 86400 == sim_loop.run(wait())
+
+
+def test_a_faulty_history_is_shrunk_to_what_breaks_it(monkeypatch):
+    """A world in which one fault must never happen: of all that goes wrong, that one is left."""
+    done = sim_history.History.tell
+
+    def tell(history, outcome):
+        done(history, outcome)
+        if any(fault is Fault.STALE for _, fault in outcome.faults):
+            outcome.violation = "a listing was stale"
+
+    monkeypatch.setattr(sim_history.History, "tell", tell)
+    seed = next(at for at in range(1000) if sim_history.play(at).violation)
+
+    kept, outcome = sim_shrink.shortest(seed)
+
+    assert 1 == len([name for name in kept if ": " in name])
+    assert "a listing was stale" == outcome.violation
+    assert outcome.trace
+
+
+def test_of_many_things_the_fewest_that_break_are_left():
+    def breaks(rest):
+        return {3, 17, 64} <= set(rest)
+
+    assert [3, 17, 64] == sim_shrink._fewest(list(range(100)), breaks)
+    assert [] == sim_shrink._fewest(list(range(9)), lambda _: True)

@@ -1,0 +1,345 @@
+"""What must be true, at every moment and at the end."""
+
+import asyncio
+import math
+from datetime import timedelta
+
+from sim_network import Fault
+from sim_services import EPOCH, now, shown
+
+from rotator.events import Event
+from rotator.journal import Journal
+from rotator.model import Limits, OnDrift
+
+LIMITS = Limits()
+SKEW = timedelta(seconds=1)
+#: No later than this after the last moment that a window may be waited for, somebody comes by.
+LATEST = timedelta(minutes=10)
+LONGEST_LOOK = timedelta(minutes=15)
+#: Keys that a rotation may lose within an hour: five, and then at ever longer pauses.
+MOST_MINTS = 11
+#: Requests that change nothing of what the store holds or the provider accepts.
+_HARMLESS = frozenset({"list", "try", "read", "preflight", "save", "spool", "hook"})
+_DRIFT = {
+    "store_holds_another_key",
+    "key_was_refreshed_elsewhere",
+    "store_holds_unknown_key",
+    "key_was_revoked_elsewhere",
+}
+_PRIVILEGES = ("type", "description", "bindings", "creator")
+
+
+class Violation(AssertionError):
+    """An invariant does not hold."""
+
+
+class Judge:
+    """Looks at a :class:`~sim_world.Universe`."""
+
+    def __init__(self, world):
+        self._world = world
+        self.breaches = 0
+        self.violations = []
+        #: By redacted key: when it was minted, and the expiry it was given then.
+        self.births = {}
+        #: Ids of the news that hooks have heard.
+        self.heard = set()
+        self._born = []
+        self._by_raw = {}
+        #: By rotation: when it was begun.
+        self._begun = {}
+        self._unsettled = True
+        #: No key that a target holds expires before, in seconds of the loop's.
+        self._ends_at = 0.0
+
+    def check(self, kind=None):
+        """S1, after and before every event; where nothing can have changed, there is no look."""
+        at = asyncio.get_running_loop().time()
+        if kind in _HARMLESS and at < self._ends_at:
+            return
+        self._notice_births()
+        self._ends_at = math.inf
+        for subject in self._world.subjects:
+            if subject.born is not None:
+                self._check(subject, at)
+
+    def _check(self, subject, at):
+        values = [self._world.shelf.value(target) for target in subject.policy.targets]
+        keys = [self._by_raw.get(value) for value in values if value is not None]
+        ends = [key.expires_at for key in keys if key is not None and key.expires_at is not None]
+        if ends:
+            # The first one that ends from now on.
+            left = [(end - now()).total_seconds() for end in ends if end > now()]
+            self._ends_at = min(self._ends_at, at + min(left, default=math.inf))
+        if all(key is not None and key.usable(now()) for key in keys):
+            subject.broken_since = None
+        elif subject.broken_since is None:
+            subject.broken_since = at
+            self.breaches += 1
+            if not self._is_excused(subject):
+                self.violated(f"S1: what the store holds for {subject.policy.name} is dead")
+
+    def _is_excused(self, subject):
+        """Whether a breach is nobody's fault but the world's, or the doing of people."""
+        world = self._world.excused(subject) or subject.acts
+        return world or self._is_cut(subject) or self._ran_out(subject)
+
+    def _ran_out(self, subject):
+        """Whether a key that was put back has ended, and nobody could replace it in time.
+
+        Nobody came by in its second half, was allowed to, or had no trouble there.
+        """
+        _, journal = self._world.shelf.journals.get(subject.policy.name, (0, Journal()))
+        back = journal.current.put_back if journal.current else None
+        if back is None or now() < back.ends_at - SKEW:
+            return False
+        halfway = back.at + (back.ends_at - back.at) / 2
+        looks = self._world.shelf.looks.get(subject.policy.name, ())
+        looked = any(halfway + SKEW <= at < back.ends_at for at in looks)
+        troubled_at = EPOCH + timedelta(seconds=self._world.network.troubled_at)
+        hindered = subject.suspended_at is not None or subject.changed_at > halfway
+        return not looked or troubled_at > halfway or hindered
+
+    def _is_cut(self, subject):
+        """Whether the provider ends a grace with a second refresh, and nothing else was left."""
+        _, journal = self._world.shelf.journals.get(subject.policy.name, (0, Journal()))
+        rotations = filter(None, (journal.rotation, *journal.doubted))
+        tries = [mint.strategy for rotation in rotations for mint in rotation.mints]
+        return self._world.arize.options.second_refresh_cuts_window and tries.count("refresh") > 1
+
+    def violated(self, words):
+        """Remembered, because the program takes what is raised here for a fault of its own."""
+        self.violations.append(words)
+        raise Violation(words)
+
+    def recorded(self, name, journal):
+        """S3, at every record: a trigger there was, and no other rotation for it."""
+        subject = next(s for s in self._world.subjects if s.policy.name == name)
+        done = [record for record in journal.history if record.outcome != "failed"]
+        back = next((at for at, one in enumerate(done) if one.outcome == "rolled_back"), None)
+        keys = [(one.old_key_id, one.old_redacted) for one in done[:back]]
+        if len(set(keys)) < len(keys) and not subject.acts:
+            self.violated(f"S3: a key of {name} was rotated twice")
+        demanded = sum(record.reason == "rotation_was_demanded" for record in done)
+        if demanded > subject.demands:
+            self.violated(f"S3: {name} was rotated by hand more often than asked")
+        if journal.history[0].outcome == "rolled_back":
+            if sum(one.outcome == "rolled_back" for one in done) > subject.rollbacks:
+                self.violated(f"S3: the former key of {name} was put back, and nobody asked")
+            return
+        self._assert_wanted(subject, journal)
+
+    def _assert_wanted(self, subject, journal):
+        """The latest rotation was, by the policy and the provider."""
+        name, record = subject.policy.name, journal.history[0]
+        drifted = record.reason in _DRIFT and subject.policy.on_drift is OnDrift.ALARM
+        if drifted and not (journal.doubted or subject.demands or record.outcome == "failed"):
+            self.violated(f"{name} was rotated for {record.reason}, and wants an alarm")
+        before = next((one for one in journal.history[1:] if one.outcome != "failed"), None)
+        if before and before.outcome == "rolled_back":
+            self._assert_half_was_over(name, record, before)
+            return
+        self._assert_unhurried(subject, record, journal)
+        if record.reason in _DRIFT or subject.acts or self._jumped:
+            return
+        if record.reason != "rotation_was_demanded" and not self._was_due(subject, record):
+            self.violated(f"S3: {name} was rotated for {record.reason}, and was not due")
+        if record.reason != "rotation_was_demanded":
+            self._assert_in_its_time(subject, record)
+
+    def _assert_half_was_over(self, name, record, rollback):
+        """A key that was put back lasts for half of what it had left, and is replaced in time."""
+        due_at = rollback.finished_at + (rollback.expires_at - rollback.finished_at) / 2
+        early = record.reason == "key_near_expiry" and self._begun_at(record) < due_at - 2 * SKEW
+        if early and not self._jumped:
+            self.violated(f"S3: {name} was rotated again as soon as its key was put back")
+
+    def begun(self, rotation):
+        """A rotation is in the journal from now on, whatever the clock of its process says."""
+        self._begun.setdefault(rotation.id, now())
+        hour = timedelta(hours=1) - 4 * SKEW
+        if len(rotation.mints) > MOST_MINTS and not self._jumped:
+            first, last = rotation.mints[-MOST_MINTS - 1].at, rotation.mints[-1].at
+            if last - first < hour:
+                self.violated(f"rotation {rotation.id} minted more than {MOST_MINTS} keys an hour")
+
+    def _begun_at(self, record):
+        return self._begun.get(record.rotation, record.started_at)
+
+    @property
+    def _jumped(self):
+        """Whether a clock was wrong: until the provider's date corrects it, so is what is due."""
+        return any(fault is Fault.JUMP for _, fault in self._world.network.counts)
+
+    def _assert_unhurried(self, subject, record, journal):
+        """No runaway: by itself a policy is rotated once in ``min_interval``, whatever happens."""
+        asked = record.reason == "rotation_was_demanded" or (subject.acts and subject.demands)
+        if asked or journal.doubted or "refresh" in subject.acts or self._jumped:
+            return
+        before = [one.finished_at for one in journal.history[1:] if one.key_id]
+        pause = subject.policy.min_interval
+        _, expires_at = self.births.get(record.old_redacted, (None, None))
+        if before and expires_at is not None and expires_at > before[0]:
+            pause = min(pause, (expires_at - before[0]) / 2)
+        if before and self._begun_at(record) < before[0] + pause - 4 * SKEW:
+            self.violated(f"{subject.policy.name} was rotated twice within {pause}")
+
+    def _assert_in_its_time(self, subject, record):
+        """S2: a rotation waits for its window, and not too long."""
+        policy, started = subject.policy, self._begun_at(record)
+        if subject.suspended_at is not None and started > subject.suspended_at + LONGEST_LOOK:
+            self.violated(f"{policy.name} was rotated while it was suspended")
+        _, expires_at = self.births[record.old_redacted]
+        if expires_at is None:
+            return
+        deadline = expires_at - policy.grace
+        late = started > max(deadline, expires_at - policy.before_expiry) + LATEST
+        if late and not self._world.excused(subject):
+            self.violated(f"S2: {policy.name} was rotated only at {started}")
+        openings = [each.opening(started - SKEW) for each in policy.windows]
+        is_open = any(opens <= started + SKEW for opens, _ in openings)
+        if not is_open and any(closes + SKEW <= deadline for _, closes in openings):
+            self.violated(f"S2: {policy.name} was rotated outside of its windows")
+
+    def was_heard(self, news):
+        """A hook was told: of a rotation that is recorded, or of nothing that ever was."""
+        journal = self._world.shelf.journals[news.policy][1]
+        done = [one.rotation for one in journal.history if one.outcome != "failed"]
+        if news.facts["rotation_id"] not in done:
+            raise Violation(f"a hook of {news.policy} was told of {news.id}, which is not done")
+        self.heard.add(news.id)
+
+    def _was_due(self, subject, record):
+        """By what the provider knows, not by what the journal says."""
+        policy, latest = subject.policy, self._begun_at(record) + 2 * SKEW
+        minted_at, expires_at = self.births[record.old_redacted]
+        if record.reason == "key_near_expiry":
+            # Less than it was given, where a request that was given up came true and replaced it.
+            shown = [
+                key.expires_at
+                for key in self._by_raw.values()
+                if key.redacted == record.old_redacted and key.expires_at is not None
+            ]
+            expires_at = min([*([expires_at] if expires_at else []), *shown], default=None)
+            margin = policy.before_expiry or 2 * max(policy.grace, LIMITS.retry_budget)
+            return expires_at is not None and expires_at - margin <= latest
+        return minted_at + policy.max_age <= latest
+
+    def settled(self):
+        """What there is from here on is minted, not given."""
+        self.check()
+        self._unsettled = False
+
+    def _notice_births(self):
+        for key in self._world.arize.keys[len(self._born) :]:
+            self._born.append(key.raw)
+            self._by_raw[key.raw] = key
+            minted_at = key.created_at if self._unsettled else now()
+            self.births[key.redacted] = (minted_at, key.expires_at)
+
+    # --- at the end ---
+
+    def assert_at_rest(self):
+        """Everything has converged, no key is left behind, and nothing was ever shown."""
+        if self.violations:
+            raise Violation(self.violations[0])
+        for subject in self._world.subjects:
+            empty = not any(map(self._world.shelf.value, subject.policy.targets))
+            # Which of two keys of a name is meant only a person knows, while no target has either.
+            unclear = subject.refused == "key_is_ambiguous" and empty
+            if subject.born is not None and not (subject.given_up or unclear):
+                self._assert_rested(subject)
+        for key in self._world.bystanders:
+            if key.revoked and key.id not in self._world.revoked:
+                raise Violation(f"S4: {key.id}, which was never ours, is revoked")
+        self._assert_nothing_shown()
+        if self._world.disks_left:
+            raise Violation(f"a sealed key stays on a disk: {self._world.disks_left}")
+        for process in self._world.processes:
+            self._assert_delivered(process)
+
+    def _assert_delivered(self, process):
+        """Who ends by himself, SIGTERM or not, leaves no key behind that nobody else has."""
+        actor = process.actor
+        if actor.dead or not process.task.done() or process.task.cancelled():
+            return
+        excuses = {Event.KEY_REFUSED, Event.ROTATION_SUPERSEDED, Event.SPOOLED_KEY_DESTROYED}
+        if any(event in excuses for _, event, _, _ in actor.events):
+            return
+        written = {raw for _, raw in self._world.shelf.written}
+        for raw in actor.minted:
+            if raw not in written:
+                raise Violation(f"{actor.name} ended with {raw[:6]} in hand")
+
+    def is_well(self, subject):
+        """Whether everything has converged that concerns ``subject``."""
+        try:
+            self._assert_rested(subject)
+        except Violation:
+            return False
+        return True
+
+    def _assert_rested(self, subject):
+        name = subject.policy.name
+        journal = self._world.shelf.journals.get(name, (0, Journal()))[1]
+        if journal.rotation is not None or journal.retiring:
+            raise Violation(f"liveness: {name} has not come to rest: {shown(journal)}")
+        self._assert_told(subject.policy, journal)
+        ours = {key.id for key in self._world.bystanders}
+        alive = [
+            key
+            for key in self._world.arize.keys
+            if key.name == subject.born.name and key.usable(now()) and key.id not in ours
+        ]
+        values = {self._world.shelf.value(target) for target in subject.policy.targets} - {None}
+        if values and [key.raw for key in alive] != list(values):
+            raise Violation(f"S4: keys of {name} are left: {[key.redacted for key in alive]}")
+        if not subject.acts and not subject.refused:
+            self._assert_fresh(subject, alive)
+        self._assert_kept(subject, alive)
+        for key in alive:
+            same = (key.type, key.description, key.bindings, key.creator)
+            if same != tuple(getattr(subject.born, part) for part in _PRIVILEGES):
+                raise Violation(f"S6: {key.redacted} of {name} has other privileges")
+
+    def _assert_kept(self, subject, alive):
+        """S6: what had an end has one, and what others wrote beside the key is there."""
+        bounded = subject.born_bounded or subject.policy.lifetime is not None
+        if bounded and any(key.expires_at is None for key in alive):
+            raise Violation(f"S6: a key of {subject.policy.name} has no end any more")
+        for target in subject.policy.targets if subject.delivered else ():
+            if self._world.shelf.read(target.path)[1].get("sibling") is None:
+                raise Violation(f"a field beside {target} is lost")
+
+    def _assert_fresh(self, subject, alive):
+        """S2: whoever was due was rotated, unless a person was told why not."""
+        policy = subject.policy
+        for key in alive:
+            minted_at, _ = self.births[key.redacted]
+            margin = policy.before_expiry or 2 * max(policy.grace, LIMITS.retry_budget)
+            dying = key.expires_at is not None and key.expires_at - margin < now() - LATEST
+            aged = policy.max_age is not None and minted_at + policy.max_age < now() - LATEST
+            if (dying or aged) and not (policy.windows or policy.jitter):
+                raise Violation(f"S2: {policy.name} is due, and nobody rotates it")
+
+    def _assert_told(self, policy, journal):
+        if journal.notices:
+            raise Violation(f"liveness: hooks of {policy.name} wait: {shown(journal)}")
+        done = [one.rotation for one in journal.history if one.outcome != "failed"]
+        missed = {f"{one}:{hook}" for one in done for hook in policy.hooks} - self.heard
+        if missed:
+            raise Violation(f"hooks of {policy.name} never heard of {sorted(missed)}")
+        if any(
+            event == Event.NOTIFY_GIVEN_UP
+            for a in self._world.actors
+            for _, event, _, _ in a.events
+        ):
+            raise Violation("a hook was given up within a day")
+
+    def _assert_nothing_shown(self):
+        said = [shown(journal) for _, journal in self._world.shelf.journals.values()]
+        said += [shown(event) for actor in self._world.actors for event in actor.events]
+        text = "\n".join(said)
+        for raw in self._born:
+            if raw[8:-5] in text:
+                raise Violation(f"S5: {raw[:6]} was shown")
