@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 # The judges of the sandbox: one release of the official SDK for each era of the wire format.
 SDKS   := 8.32.0 8.36.0 8.61.0
 
-.PHONY: demo test simulate kills replicas pictures lint format clean
+.PHONY: demo test simulate exhaust planted kills replicas pictures lint format clean
 
 demo: $(VENV)/run
 	@$(BIN)/rotator demo
@@ -25,6 +25,15 @@ SEEDS   ?= 20000
 REACHED ?= 0
 simulate: $(VENV)/dev
 	$(BIN)/python tests/simulation/simulate.py --seeds $(SEEDS) --reached $(REACHED)
+
+# Every fault at every request, and two processes in every order; PAIRS=N: each Nth pair of faults besides.
+PAIRS ?= 0
+exhaust: $(VENV)/dev
+	$(BIN)/python tests/simulation/exhaust.py --pairs $(PAIRS)
+
+# Forty bugs, planted one at a time: the simulation must find each.
+planted: $(VENV)/dev
+	$(BIN)/python tests/simulation/planted.py
 
 # The real program, killed a thousand times: half an hour. REAL=--real does it with a vault or bao on PATH.
 KILLS ?= 1000

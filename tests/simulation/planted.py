@@ -7,7 +7,7 @@ histories of ``simulate``. Ends with 1 when one is not found: then a check is mi
 import argparse
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from datetime import timedelta
 
@@ -87,20 +87,6 @@ def unanswered_is_unminted():
             raise Temporary("never was") from error
 
     Rotator._mint = believed
-
-
-@plant
-def intent_without_siblings():
-    """The intent forgets which keys of the name were there before."""
-    begun = transitions._rotation
-    swap(begun, lambda *args: begun(*args).model_copy(update={"siblings": ()}))
-
-
-@plant
-def no_settling():
-    """A mint that no listing shows yet is repeated at once."""
-    traceless = flight.mint_left_no_trace
-    swap(traceless, lambda s: traceless(replace(s, limits=replace(s.limits, settle=_NOTHING))))
 
 
 @plant
@@ -491,9 +477,9 @@ def main():
     names = given.names or list(PLANTED)
     missed = []
     with ProcessPoolExecutor(given.processes, max_tasks_per_child=1) as pool:
-        hunts = [pool.submit(hunt, name, given.histories) for name in names]
-        for name, one in zip(names, hunts, strict=True):
-            count, violation, seconds = one.result()
+        hunts = {pool.submit(hunt, name, given.histories): name for name in names}
+        for one in as_completed(hunts):
+            name, (count, violation, seconds) = hunts[one], one.result()
             found = f"{count:>6,}" if count else " never"
             say(f"{found} histories {seconds:7.1f} s  {name:<28} {violation[:70]}")
             missed += [] if count else [name]

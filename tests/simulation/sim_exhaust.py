@@ -1,8 +1,9 @@
-"""Every fault at every request of a rotation, alone and in pairs.
+"""Every fault at every request of a rotation, alone and in pairs; and two processes in every order.
 
 One process begins a rotation and meets the first fault; others come by, one every five minutes, and
-the first of those requests that comes late enough meets the second. All invariants are checked as
-in any history, and in the end everything must be at rest.
+the first of those requests that comes late enough meets the second. Or two begin at once, and one
+of them goes on until it waits, ends or is preempted. All invariants are checked as in any history,
+and in the end everything must be at rest.
 """
 
 import asyncio
@@ -29,6 +30,8 @@ CASES = {
         {"second_refresh_cuts_window": True},
         {"bounded": True, "selector": Selector(name="ci")},
     ),
+    "refresh, spool": ({"disks": 1}, {}),
+    "reissue, spool": ({"disks": 1}, {"bounded": True}),
     "reissue, service": (
         {},
         {"bounded": True, "service": True, "selector": Selector(name="ci", type=KeyType.SERVICE)},
@@ -94,3 +97,82 @@ def seconds(case, first):
         for at in range(first.at + 1, min(first.at + 25, len(kinds)))
         for fault in FAULTS[kinds[at]]
     ]
+
+
+# --- two processes ---
+
+
+class Turns:
+    """Of two processes one goes on until it waits, ends, or is preempted before a request.
+
+    Args:
+        preemptions: Numbers of requests, counted over both.
+    """
+
+    def __init__(self, preemptions):
+        self._left = set(preemptions)
+        self._running = None
+        self._barred = None
+        self.step = 0
+
+    async def take(self, actor):
+        """Come back when it is the turn of ``actor``."""
+        if self._running in {None, actor.name} and self.step in self._left:
+            self._left.remove(self.step)
+            self._running, self._barred = None, actor.name
+        while self._running != actor.name:
+            if self._running is None and self._barred != actor.name:
+                self._running = actor.name
+                break
+            step = self.step
+            await asyncio.get_running_loop().nap(1.0)
+            if step == self.step:
+                # The other one has ended, or waits for something else.
+                self._running = actor.name
+        self._barred = None
+        self.step += 1
+
+
+def interleave(case, preemptions=()):
+    """The number of requests that two processes make which begin at once.
+
+    Raises:
+        AssertionError: It did not go well, or there was more than one rotation.
+    """
+    options, rules = CASES[case]
+    turns = Turns(preemptions)
+
+    async def story():
+        stage = Stage(**options)
+        stage.add(**rules)
+        stage.universe.network.turns = turns
+        both = [stage.begin(), stage.begin()]
+        for process in both:
+            await process.ended()
+        steps = turns.step
+        stage.universe.network.turns = None
+        await stage.universe.rest()
+        stage.universe.assert_at_rest()
+        mints = [one for one in stage.requests() if one.startswith(("create", "refresh"))]
+        assert 1 == len(mints), f"one trigger, and {len(mints)} mints"
+        return steps
+
+    return sim_loop.run(story())
+
+
+def interleavings(case, most=3):
+    """Plays every way in which two processes can take turns with so many preemptions.
+
+    Yields the preemptions and what went wrong, or None.
+    """
+    waiting = [()]
+    while waiting:
+        chosen = waiting.pop()
+        try:
+            steps, error = interleave(case, chosen), None
+        except AssertionError as broken:
+            steps, error = 0, broken
+        yield chosen, error
+        if len(chosen) < most:
+            first = chosen[-1] + 1 if chosen else 0
+            waiting += [(*chosen, at) for at in range(first, steps)]

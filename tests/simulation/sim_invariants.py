@@ -46,8 +46,6 @@ class Judge:
         self.heard = set()
         self._born = []
         self._by_raw = {}
-        #: By rotation: when it was begun.
-        self._begun = {}
         self._unsettled = True
         #: No key that a target holds expires before, in seconds of the loop's.
         self._ends_at = 0.0
@@ -150,21 +148,21 @@ class Judge:
     def _assert_half_was_over(self, name, record, rollback):
         """A key that was put back lasts for half of what it had left, and is replaced in time."""
         due_at = rollback.finished_at + (rollback.expires_at - rollback.finished_at) / 2
-        early = record.reason == "key_near_expiry" and self._begun_at(record) < due_at - 2 * SKEW
+        early = record.reason == "key_near_expiry" and record.started_at < due_at - 2 * SKEW
         if early and not self._jumped:
             self.violated(f"S3: {name} was rotated again as soon as its key was put back")
 
-    def begun(self, rotation):
-        """A rotation is in the journal from now on, whatever the clock of its process says."""
-        self._begun.setdefault(rotation.id, now())
-        hour = timedelta(hours=1) - 4 * SKEW
+    def begun(self, rotation, before):
+        """A mint more: nobody else may be at it, and who is out of luck pauses more and more."""
+        known = len(before.rotation.mints) if before.rotation else 0
+        lease, mint = before.lease, rotation.mints[-1] if rotation.mints else None
+        held = lease is not None and lease.until > now() + 2 * SKEW
+        if held and len(rotation.mints) > known and mint.owner != lease.owner and not self._jumped:
+            self.violated(f"S3: {mint.owner} mints under the lease of {lease.owner}")
         if len(rotation.mints) > MOST_MINTS and not self._jumped:
             first, last = rotation.mints[-MOST_MINTS - 1].at, rotation.mints[-1].at
-            if last - first < hour:
+            if last - first < timedelta(hours=1) - 4 * SKEW:
                 self.violated(f"rotation {rotation.id} minted more than {MOST_MINTS} keys an hour")
-
-    def _begun_at(self, record):
-        return self._begun.get(record.rotation, record.started_at)
 
     @property
     def _jumped(self):
@@ -181,12 +179,12 @@ class Judge:
         _, expires_at = self.births.get(record.old_redacted, (None, None))
         if before and expires_at is not None and expires_at > before[0]:
             pause = min(pause, (expires_at - before[0]) / 2)
-        if before and self._begun_at(record) < before[0] + pause - 4 * SKEW:
+        if before and record.started_at < before[0] + pause - 4 * SKEW:
             self.violated(f"{subject.policy.name} was rotated twice within {pause}")
 
     def _assert_in_its_time(self, subject, record):
         """S2: a rotation waits for its window, and not too long."""
-        policy, started = subject.policy, self._begun_at(record)
+        policy, started = subject.policy, record.started_at
         if subject.suspended_at is not None and started > subject.suspended_at + LONGEST_LOOK:
             self.violated(f"{policy.name} was rotated while it was suspended")
         _, expires_at = self.births[record.old_redacted]
@@ -211,7 +209,7 @@ class Judge:
 
     def _was_due(self, subject, record):
         """By what the provider knows, not by what the journal says."""
-        policy, latest = subject.policy, self._begun_at(record) + 2 * SKEW
+        policy, latest = subject.policy, record.started_at + 2 * SKEW
         minted_at, expires_at = self.births[record.old_redacted]
         if record.reason == "key_near_expiry":
             # Less than it was given, where a request that was given up came true and replaced it.
@@ -252,11 +250,25 @@ class Judge:
         for key in self._world.bystanders:
             if key.revoked and key.id not in self._world.revoked:
                 raise Violation(f"S4: {key.id}, which was never ours, is revoked")
+        self._assert_jitter_drawn_once()
         self._assert_nothing_shown()
         if self._world.disks_left:
             raise Violation(f"a sealed key stays on a disk: {self._world.disks_left}")
         for process in self._world.processes:
             self._assert_delivered(process)
+
+    def _assert_jitter_drawn_once(self):
+        """Whoever says when a key is due for its expiry says the same moment, whenever he looks."""
+        spread = [one.policy for one in self._world.subjects if one.policy.jitter]
+        actors = self._world.actors
+        for policy in (one for one in spread if not one.windows):
+            said = {}
+            for _, event, _, fields in (told for actor in actors for told in actor.events):
+                planned = event == Event.POLICY_PLANNED and fields["policy"] == policy.name
+                if planned and fields["reason"] == "key_near_expiry":
+                    said.setdefault(fields["redacted_key"], set()).add(fields["next_at"])
+            if any(len(moments) > 1 for moments in said.values()):
+                raise Violation(f"jitter of {policy.name} was drawn again: {said}")
 
     def _assert_delivered(self, process):
         """Who ends by himself, SIGTERM or not, leaves no key behind that nobody else has."""

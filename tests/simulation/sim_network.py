@@ -155,6 +155,8 @@ class Network:
         self.requests = 0
         #: A key that is younger, in seconds, is not accepted yet; when each was born.
         self.spreads, self.births = 0.0, {}
+        #: Lets one process after the other do its work, where somebody says which.
+        self.turns = None
         #: When something last went wrong.
         self.troubled_at = 0.0
         #: How long a mint waits for its turn, in seconds.
@@ -174,6 +176,8 @@ class Network:
             self.counts[kind, fault] = self.counts.get((kind, fault), 0) + 1
         self._note(actor, label, fault)
         await self._out(actor, kind, fault)
+        if self.turns is not None:
+            await self.turns.take(actor)
         if fault is Fault.LATE:
             self._later(actor, kind, work, fault)
             await self._in(actor, fault)

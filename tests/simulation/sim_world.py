@@ -314,6 +314,6 @@ class _Journals(dict):
         super().__setitem__(name, entry)
         journal = entry[1]
         if journal.rotation is not None:
-            self._judge.begun(journal.rotation)
+            self._judge.begun(journal.rotation, before[1] if before else Journal())
         if len(journal.history) > known:
             self._judge.recorded(name, journal)
