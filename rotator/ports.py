@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime, timedelta
 
+    from rotator.afterwards import Hook, Sink
     from rotator.errors import RotatorError
     from rotator.events import Event
-    from rotator.journal import Current, Journal
+    from rotator.journal import Journal
     from rotator.keys import Listing, Minted, Order, Scope
     from rotator.model import Held, Limits, Snapshot, Spooled, Step, Target
-    from rotator.notices import News
     from rotator.secrets import Secret
 
 
@@ -252,80 +252,6 @@ class Clock(Protocol):
 
     async def sleep(self, delay: timedelta) -> None:
         """Wait."""
-        ...
-
-
-class Hook(Protocol):
-    """Somebody who wants to know, or something to be done, when a rotation is done."""
-
-    @property
-    def kind(self) -> str:
-        """What it is, in the words of the configuration."""
-        ...
-
-    @property
-    def timeout(self) -> timedelta:
-        """How long one try may take; whoever tries ends it then."""
-        ...
-
-    async def tell(self, news: News) -> None:
-        """Tell ``news``, perhaps not for the first time. Cleans up when it is cancelled.
-
-        Raises:
-            RotatorError: That did not work.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A file was changed, ``age`` ago, and ``hook`` has not heard of that yet."""
-
-    hook: str
-    id: str
-    age: timedelta
-
-
-class Sink(Protocol):
-    """A file on this machine that holds what the store holds."""
-
-    @property
-    def place(self) -> str:
-        """Where it is, for events."""
-        ...
-
-    @property
-    def hooks(self) -> Mapping[str, Hook]:
-        """Who hears of a change, by name."""
-        ...
-
-    async def update(self, secret: Secret, current: Current | None, change: str) -> bool:
-        """Let the file hold ``secret``, at once or not at all. Whether that changed anything.
-
-        Args:
-            secret: The key.
-            current: What is known of it, if anything.
-            change: An id for this change, should it be one.
-
-        Raises:
-            RotatorError: It could not be written, and is as it was.
-        """
-        ...
-
-    async def waiting(self) -> Sequence[Change]:
-        """What hooks have not heard of yet, also if another process made the change.
-
-        Raises:
-            RotatorError: That cannot be told.
-        """
-        ...
-
-    async def heard(self, change: Change) -> None:
-        """The hook has heard, or never will.
-
-        Raises:
-            RotatorError: That could not be noted; it is told once more.
-        """
         ...
 
 

@@ -207,6 +207,9 @@ class Runner:
     def _say_planned(self, policy: Policy, step: Wait, s: Snapshot) -> None:
         if policy.name in self._planned and self._planned[policy.name] == step.until:
             return
+        if step.reason.code == "notification_is_due":
+            # Told by the hook's own event, and not what a reader of plans wants to know.
+            return
         self._planned[policy.name] = step.until
         fields = facts.of_current(s)
         self._world.emit(

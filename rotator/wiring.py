@@ -31,8 +31,9 @@ if TYPE_CHECKING:
         VaultOptions,
         VaultStore,
     )
+    from rotator.afterwards import Sink
     from rotator.model import Snapshot, Step
-    from rotator.ports import Called, Emit, SecretStore, Sink, Spool
+    from rotator.ports import Called, Emit, SecretStore, Spool
     from rotator.secrets import Secret
     from rotator.settings import Settings
     from rotator.settings.sections import SecretSource

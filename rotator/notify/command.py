@@ -32,7 +32,7 @@ _GRACE = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Implements :class:`rotator.ports.Hook`.
+    """Implements :class:`rotator.afterwards.Hook`.
 
     Args:
         arguments: The program and its arguments, passed on as they are.

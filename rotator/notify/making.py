@@ -12,7 +12,7 @@ from rotator.settings.sections import POD_TOKEN
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-    from rotator.ports import Hook
+    from rotator.afterwards import Hook
     from rotator.settings import hooks as written, schema
     from rotator.settings.sections import SecretSource
 

@@ -20,10 +20,11 @@ from rotator.rotation import save
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from rotator.afterwards import Hook
     from rotator.journal import Notice, Record
     from rotator.model import Notify, Snapshot
     from rotator.notices import News, NoticeId
-    from rotator.ports import Hook, World
+    from rotator.ports import World
 
 #: Policies whose hooks are told at the same time; each may be a child process.
 _AT_ONCE = 16

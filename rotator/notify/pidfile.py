@@ -23,7 +23,7 @@ _FORBIDDEN = 1
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """Implements :class:`rotator.ports.Hook`.
+    """Implements :class:`rotator.afterwards.Hook`.
 
     Args:
         pid_file: Has the number of the process.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """Implements :class:`rotator.ports.Hook`.
+    """Implements :class:`rotator.afterwards.Hook`.
 
     Args:
         way: How to get there.

@@ -29,7 +29,7 @@ ANNOTATION = "arize-key-rotator/event"
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """Implements :class:`rotator.ports.Hook`.
+    """Implements :class:`rotator.afterwards.Hook`.
 
     Args:
         way: How to get to the API server.

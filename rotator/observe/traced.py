@@ -10,12 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime, timedelta
 
+    from rotator.afterwards import Hook
     from rotator.journal import Journal
     from rotator.keys import Minted, Order
     from rotator.model import Held, Target
     from rotator.notices import News
     from rotator.observe.traces import Traces
-    from rotator.ports import Conflict, Hook, KeyIssuer, SecretStore, World
+    from rotator.ports import Conflict, KeyIssuer, SecretStore, World
     from rotator.secrets import Secret
 
 Port = TypeVar("Port")

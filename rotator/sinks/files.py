@@ -23,16 +23,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rotator.adapters.files import sync_directory, translated
+from rotator.afterwards import Change
 from rotator.errors import NotPermitted, Rejected
-from rotator.ports import Change
 from rotator.sinks.render import Format, facts_of, rendered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from rotator.afterwards import Hook
     from rotator.journal import Current
-    from rotator.ports import Hook
     from rotator.secrets import Masked, Secret
 
 #: Seconds after which a draft is nobody's: writing one takes milliseconds.
@@ -42,7 +42,7 @@ _WRONG = "see that the directory is there, and that the path is one of a file"
 
 @dataclass(frozen=True, slots=True)
 class FileSink:
-    """Implements :class:`rotator.ports.Sink`.
+    """Implements :class:`rotator.afterwards.Sink`.
 
     Args:
         file: Where.

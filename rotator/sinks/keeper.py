@@ -20,10 +20,11 @@ from rotator.notify.notifier import attempt, outcome
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from rotator.afterwards import Change, Sink
     from rotator.journal import Current
     from rotator.model import Policy
     from rotator.notices import Fact
-    from rotator.ports import Change, Sink, World
+    from rotator.ports import World
     from rotator.secrets import Secret
 
     #: A policy, a file, and a hook; an empty one for the file itself.

@@ -7,9 +7,9 @@ import pytest
 from sim_network import Fault
 from sim_stage import HOUR, Stage, said, virtual
 
+from rotator.afterwards import Change
 from rotator.errors import NotPermitted, Rejected
 from rotator.events import Event
-from rotator.ports import Change
 from rotator.runner import Ending, Runner
 from rotator.secrets import Secret
 

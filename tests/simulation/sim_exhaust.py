@@ -26,6 +26,7 @@ CASES = {
     ),
     "refresh, two targets": ({}, {"targets": 2}),
     "reissue": ({}, {"bounded": True}),
+    "reissue, two hooks": ({}, {"bounded": True, "hooks": ("web", "mail")}),
     "reissue, by name": (
         {"second_refresh_cuts_window": True},
         {"bounded": True, "selector": Selector(name="ci")},

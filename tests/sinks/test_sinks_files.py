@@ -11,8 +11,8 @@ from datetime import timedelta
 
 import pytest
 
+from rotator.afterwards import Change
 from rotator.errors import NotPermitted, Rejected
-from rotator.ports import Change
 from rotator.secrets import Secret
 from rotator.sinks.files import FileSink
 
