@@ -31,6 +31,18 @@ class Write:
     fields: tuple[str, ...]
 
 
+#: An action in words; another is shown by its name.
+_DOING = {
+    "promote": "record",
+    "notify": "tell hooks",
+    "lock": "take over",
+    "wait": "look",
+    "locked": "look",
+    "refuse": "a person",
+    "failed": "",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """One row of a plan.
@@ -58,6 +70,11 @@ class Outlook:
     writes: tuple[Write, ...] = ()
     #: The key is the one that rotator itself works with.
     own: bool = False
+
+    @property
+    def doing(self) -> str:
+        """The action, as a person would say it."""
+        return _DOING.get(self.action, self.action)
 
     @property
     def needs_a_person(self) -> bool:

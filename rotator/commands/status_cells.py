@@ -46,16 +46,6 @@ _STATES = {
     State.DUE: Cell("due", "cyan"),
     State.WELL: Cell("well", "green"),
 }
-#: What comes next; another action is shown by its name.
-_ACTIONS = {
-    "promote": "record",
-    "notify": "tell hooks",
-    "lock": "take over",
-    "wait": "look",
-    "locked": "look",
-    "refuse": "a person",
-    "failed": "",
-}
 _OUTCOMES = {"failed": "red", "repaired": "yellow"}
 
 
@@ -104,7 +94,7 @@ def _expires(row: Standing, now: datetime) -> Cell:
 
 def _next(row: Standing, now: datetime) -> Cell:
     coming = row.ahead
-    what = _ACTIONS.get(coming.action, coming.action)
+    what = coming.doing
     if coming.at is None:
         return Cell(what if row.state is State.PERSON else "nothing")
     return Cell(f"{what} {f'in {words.length(coming.at - now)}' if coming.at > now else 'now'}")

@@ -126,6 +126,12 @@ def test_who_holds_the_lease_is_told_until_it_is_over():
     assert "pod-7|" not in Seen(moved(known, MINUTE)).row("ci-key")
 
 
+def test_a_rotation_in_flight_is_told_in_place_of_the_last_one():
+    s = snapshot(key(), journal=in_flight().model_copy(update={"history": (record(),)}))
+
+    assert "begun 1m ago, try 1" in Seen(look(board(), s)).row("ci-key")
+
+
 def test_a_key_without_expiry_and_an_expired_one():
     endless_policy = policy(max_age=30 * DAY)
 

@@ -79,10 +79,13 @@ def _seen(known: Standing, now: datetime) -> Cells:
         cells["age"] = words.length(now - known.born_at)
     if ahead.at is not None:
         when = f"in {words.length(ahead.at - now)}" if ahead.at > now else "now"
-        cells["next"] = element("span", f"{ahead.action} {when}", title=ahead.text)
+        cells["next"] = element("span", f"{ahead.doing} {when}", title=ahead.text)
     if known.old_keys:
         cells["old keys"] = element("span", *_old_keys(known, now))
-    if last is not None:
+    if known.in_flight is not None:
+        since = words.length(now - known.in_flight.started_at)
+        cells["last"] = f"begun {since} ago, try {known.in_flight.tries}"
+    elif last is not None:
         ago = words.length(now - last.finished_at)
         cells["last"] = element("span", f"{last.outcome} {ago} ago", title=last.reason)
     if known.drift is not None:
