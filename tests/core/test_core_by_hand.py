@@ -241,6 +241,20 @@ async def test_while_it_is_being_put_back_nobody_raises_an_alarm():
     await work
 
 
+@virtual
+async def test_a_key_that_somebody_else_puts_there_meanwhile_stays():
+    stage = Stage()
+    policy, _ = await rotated(stage)
+    _, other = stage.arize.seed_user_key("other")
+    stage.script = [("write", Fault.REFUSED)] * 3
+    work = asyncio.create_task(roll_back(stage, policy))
+    await until(lambda: stage.journal().lease is not None)
+    stage.shelf.put("apps/ci/0", api_key=other)
+
+    assert "apps/ci/0#api_key was given another key meanwhile" == await refused(work)
+    assert (other, None) == (stage.held(), stage.journal().lease)
+
+
 async def ended(stage):
     process = stage.universe.once(stage.universe.policies)
     await process.ended()
