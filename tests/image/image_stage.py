@@ -20,7 +20,6 @@ IMAGE = "localhost/rotator"
 #: What `python:3.13-slim-trixie` has of Debian's, and the Python of that Debian.
 SUITE = "trixie"
 PACKAGES = "ca-certificates,python3,python3-venv,tzdata"
-MIRROR = "http://deb.debian.org/debian"
 NEEDED = ("debootstrap", "buildah", "podman", "runc")
 #: A container as restricted Pod Security would have it. crun knows no mixed hierarchies of cgroups.
 _PODMAN = ("podman", "--runtime", "/usr/sbin/runc", "--cgroup-manager", "cgroupfs")
@@ -61,7 +60,7 @@ def have_base(architecture):
     shutil.rmtree(root, ignore_errors=True)
     _say(f"debootstrap {SUITE} for {architecture}")
     arch = [f"--arch={architecture}"]
-    _run(["debootstrap", *arch, "--variant=minbase", f"--include={PACKAGES}", SUITE, root, MIRROR])
+    _run(["debootstrap", *arch, "--variant=minbase", f"--include={PACKAGES}", SUITE, root])
     # Whoever this machine trusts: packages may come through a proxy that has its own authority.
     trusted = Path("/etc/ssl/certs/ca-certificates.crt")
     shutil.copy(trusted, root / trusted.relative_to("/"))
