@@ -253,9 +253,16 @@ def term_abandons():
 
 
 @plant
-def dying_key_is_delivered():
-    """A key that was refreshed since, because it seemed lost, is delivered all the same."""
-    swap(views._ends_with_its_grace, lambda *_: False)
+def new_key_revoked():
+    """In the end the new key is revoked, and not the old one."""
+    retire = Finisher.retire
+
+    async def wrong(self, s, step):
+        current = s.journal.current
+        entry = step.entry.model_copy(update={"key_id": current.key_id}) if current else step.entry
+        return await retire(self, s, replace(step, entry=entry))
+
+    Finisher.retire = wrong
 
 
 # --- recording and retiring ---

@@ -174,7 +174,8 @@ class History:
                 if not process.stop.done():
                     process.stop.set_result("SIGTERM")
                 await asyncio.wait({process.task}, timeout=draw.choice((1, 30, 3600)))
-                process.actor.kill()
+                if not process.task.done():
+                    process.actor.kill()
             await asyncio.sleep(draw.uniform(1, 60))
 
     async def _keep_cron(self, draw, period):

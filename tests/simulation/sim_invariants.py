@@ -105,6 +105,12 @@ class Judge:
         tries = [mint.strategy for rotation in rotations for mint in rotation.mints]
         return self._world.arize.options.second_refresh_cuts_window and tries.count("refresh") > 1
 
+    def refused_to(self, subject):
+        """A consumer's key ended within its grace period, which he was promised."""
+        cuts = self._world.arize.options.second_refresh_cuts_window
+        if not (cuts or self._jumped or subject.rollbacks or self._is_excused(subject)):
+            self.violations.append(f"a consumer of {subject.policy.name} lost access in the grace")
+
     def violated(self, words):
         """Remembered, because the program takes what is raised here for a fault of its own."""
         self.violations.append(words)
@@ -262,6 +268,10 @@ class Judge:
         spread = [one.policy for one in self._world.subjects if one.policy.jitter]
         actors = self._world.actors
         for policy in (one for one in spread if not one.windows):
+            _, journal = self._world.shelf.journals.get(policy.name, (0, Journal()))
+            if any(one.outcome == "failed" and one.key_id for one in journal.history):
+                # After one that failed, `min_interval` is waited for besides.
+                continue
             said = {}
             for _, event, _, fields in (told for actor in actors for told in actor.events):
                 planned = event == Event.POLICY_PLANNED and fields["policy"] == policy.name

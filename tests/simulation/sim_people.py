@@ -107,6 +107,9 @@ async def consume(world, subject, random):
             read_at, value = at, world.shelf.value(target)
         if value is not None and world.arize.accepts(value):
             world.arize.authenticate(value)
+        elif value is not None and at > read_at:
+            world.judge.refused_to(subject)
+            read_at = -3600.0
         await asyncio.sleep(random.uniform(120, 900))
 
 

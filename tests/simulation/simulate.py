@@ -180,6 +180,7 @@ def main():
 
 def say(*lines):
     sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
