@@ -75,7 +75,7 @@ lock: $(VENV)/supply
 
 LOCK    = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(UPGRADE)
 # What of the extras the image carries.
-EXTRAS := spool
+EXTRAS := otel spool
 GROUPS := test lint contract deploy supply
 
 # Development with exactly these versions, as CI has it, rather than with the newest.
