@@ -353,9 +353,9 @@ def demanded_twice():
     """A rotation by hand is done again by the look that follows it."""
     reconcile = Reconciler.reconcile
 
-    async def twice(self, policy, *, demanded=False):
-        await reconcile(self, policy, demanded=demanded)
-        return await reconcile(self, policy, demanded=demanded)
+    async def twice(self, *args, **kwargs):
+        await reconcile(self, *args, **kwargs)
+        return await reconcile(self, *args, **kwargs)
 
     Reconciler.reconcile = twice
 
