@@ -71,6 +71,14 @@ def of_policy(s: Snapshot, manager: Key | None) -> Iterator[Finding]:
     found = current_keys(s)
     if len(found) == 1:
         yield from _about(s, found[0], manager)
+    for record in s.journal.history[:1]:
+        if record.outcome == "failed":
+            yield Finding(
+                "last_rotation_failed",
+                f"the last rotation failed: {record.error}",
+                "it will again, unless what stood in its way has been put right",
+                note=True,
+            )
     for held in s.held:
         if held.value is None:
             yield Finding(
@@ -79,6 +87,18 @@ def of_policy(s: Snapshot, manager: Key | None) -> Iterator[Finding]:
                 f"or give it the present one: rotator adopt {s.policy.name}",
                 note=True,
             )
+
+
+def of_own(s: Snapshot, *, kept: bool) -> Iterator[Finding]:
+    """That the key rotator works with is replaced where its next start does not look for it."""
+    if s.own and not kept:
+        yield Finding(
+            "manager_not_followed",
+            "this is the key that rotator itself works with, and the policy does not deliver it to"
+            " where `arize.api_key` is read: the next start may find one that was revoked",
+            "read it from there, with `arize.api_key: {vault: …}`",
+            note=True,
+        )
 
 
 def _asked(s: Snapshot) -> Iterator[Snapshot]:

@@ -80,7 +80,7 @@ def revoked_key(s: Snapshot) -> Key | None:
 
 def not_found(s: Snapshot, key_id: str | None) -> Refuse:
     """The key that is meant is not listed: a person must say which one it is."""
-    what = f"key {key_id}" if key_id else f"a key of {s.policy.selector}"
+    what = f"key {key_id}" if key_id else f"key of {s.policy.selector}"
     return Refuse(
         Reason("key_not_found", f"the provider lists no active {what}"),
         remedy="it may be revoked or expired, or hidden from the management key: create a key, name"

@@ -47,6 +47,9 @@ _FIND = (
     "check the id, `space_id` and `arize.base_url`; what the management key may not read is "
     "answered so as well"
 )
+_SHORTEN = (
+    "if it is about how long the key is to live, set `rotate.lifetime` to what the account allows"
+)
 _REFUSALS: dict[int, tuple[type[Permanent], str]] = {
     401: (Unauthenticated, _RENEW),
     403: (NotPermitted, _ALLOW),
@@ -114,7 +117,8 @@ def refusal(answer: Answer, call: Call) -> RotatorError | None:
         return Ambiguous(said) if call.mint else Unavailable(said, delay=delay)
     if answer.status in _LATER:
         return Temporary(said, delay=delay)
-    kind, remedy = _REFUSALS.get(answer.status, (Rejected, ""))
+    other = _SHORTEN if call.mint and answer.status in MALFORMED else ""
+    kind, remedy = _REFUSALS.get(answer.status, (Rejected, other))
     return kind(said, remedy=_MOVED if 300 <= answer.status < 400 else remedy)  # noqa: PLR2004 - 3xx
 
 

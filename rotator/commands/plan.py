@@ -95,6 +95,7 @@ def _notes(row: Outlook, ahead: Outlook, now: datetime) -> Iterator[str]:
         yield f"then {_when(ahead.at, now)}, {_what(ahead, now)}"
     if ahead.own and ahead.action in _MINTS:
         yield "careful: this is the key that rotator itself works with; it goes on with the new one"
+        yield "a process that starts later has what `arize.api_key` reads by then"
     for write in row.writes or ahead.writes:
         yield f"writes {write.secret}: {', '.join(write.fields)}"
     for target in row.empty_targets:

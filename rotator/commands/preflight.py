@@ -182,7 +182,7 @@ class _Flight:
             return findings + await self._look_at_key(policy, manager)
         except RotatorError as error:
             return [readiness.of_error(error)]
-        return list(readiness.of_policy(s, manager))
+        return [*readiness.of_policy(s, manager), *readiness.of_own(s, kept=self._feeds(policy))]
 
     async def _look_at_key(self, policy: Policy, manager: Key | None) -> list[Finding]:
         """As if the store were new: what Arize alone tells."""
@@ -205,10 +205,14 @@ class _Flight:
         """What is to be known of the key that we work with."""
         key = self._manager()
         if key is not None:
-            source = self._settings.arize.api_key.vault
-            fields = {(at.path, at.field) for one in self._settings.policies for at in one.targets}
-            kept = source is not None and (source.path, source.field) in fields
+            kept = any(self._feeds(policy) for policy in self._settings.policies)
             yield from readiness.of_manager(key, kept=kept)
+
+    def _feeds(self, policy: Policy) -> bool:
+        """Whether ``policy`` delivers to where the key that we work with is read from."""
+        source = self._settings.arize.api_key.vault
+        fields = {(at.path, at.field) for at in policy.targets}
+        return source is not None and (source.path, source.field) in fields
 
     def _longest(self) -> timedelta | None:
         return readiness.longest_given(

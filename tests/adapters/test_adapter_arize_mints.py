@@ -107,8 +107,9 @@ async def test_before_anything_is_known_a_user_key_is_tried_in_both_spellings():
 async def test_once_the_spelling_is_known_a_refused_mint_is_not_repeated():
     stage = Stage(page(listed("A")), problem(422, "beyond the maximum lifetime"))
     await stage.issuer.keys(Scope())
-    with pytest.raises(Rejected, match="beyond the maximum lifetime"):
+    with pytest.raises(Rejected, match="beyond the maximum lifetime") as caught:
         await stage.issuer.create(USER)
+    assert "rotate.lifetime" in caught.value.remedy
     assert len(stage.requests) == 2
 
 

@@ -83,7 +83,7 @@ def test_a_revoked_key_is_as_good_as_not_listed():
 def test_a_name_that_nobody_has_needs_a_person():
     rules = by_name(selector=Selector(name="ci", space_id="s1"))
 
-    assert not_found("a key of name 'ci' in space s1") == decide(snapshot(policy=rules))
+    assert not_found("key of name 'ci' in space s1") == decide(snapshot(policy=rules))
 
 
 def test_a_lineage_that_is_lost_is_named_by_its_last_key():

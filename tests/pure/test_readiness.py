@@ -16,6 +16,7 @@ from pure_builders import (
     lease,
     lineage,
     policy,
+    record,
     service,
     shown,
     snapshot,
@@ -54,6 +55,18 @@ def test_a_policy_that_can_be_rotated_has_nothing_to_say():
 )
 def test_what_stands_in_the_way_is_told_once(s, expected):
     assert [expected] == codes(s)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "told"), [(("failed",), True), (("completed", "failed"), False), ((), False)]
+)
+def test_what_only_a_try_could_tell_is_remembered_until_the_next_one(outcomes, told):
+    refusal = "Arize answered 422: expires_at is beyond the account's maximum"
+    history = tuple(record(outcome=one, error=refusal) for one in outcomes)
+
+    found = list(readiness.of_policy(snapshot(key(), journal=lineage(history=history)), None))
+
+    assert ([f"the last rotation failed: {refusal}"] if told else []) == [one.text for one in found]
 
 
 def test_one_trouble_hides_no_other():
@@ -145,6 +158,16 @@ def test_of_the_management_key_it_is_told_when_it_ends_and_that_rights_are_not_s
     found = list(readiness.of_manager(one, kept=kept))
 
     assert said == [each.code for each in found]
+    assert all(each.note for each in found)
+
+
+@pytest.mark.parametrize(
+    ("own", "kept", "said"), [(True, False, True), (True, True, False), (False, False, False)]
+)
+def test_a_start_that_would_not_find_the_new_management_key_is_told_before(own, kept, said):
+    found = list(readiness.of_own(snapshot(key(), own=own), kept=kept))
+
+    assert (["manager_not_followed"] if said else []) == [each.code for each in found]
     assert all(each.note for each in found)
 
 
