@@ -93,13 +93,13 @@ def _draw_part(screen: Screen, title: str, part: Part) -> None:
     if not problems:
         screen.say(f"ok: {title}")
     for one in problems:
-        screen.say(f"FAILED: {title}: {one.text}", style="red")
+        screen.say(f"{title}: {one.text}", style="red", lead="FAILED:")
         # Lines for Vault policies are below, each once.
         if one.remedy and not one.rule:
             screen.say(one.remedy, indent=8)
     for one in part.findings:
         if one.note:
-            screen.say(f"note: {one.text}", indent=4)
+            screen.say(one.text, indent=4, lead="note:")
             if one.remedy:
                 screen.say(one.remedy, style="dim", indent=10)
 

@@ -57,18 +57,34 @@ class Screen:
         kept = [[[one for one in column if one in filled] for column in each] for each in layouts]
         tables = [self._table(rows, [column for column in each if column]) for each in kept]
         fitting = (table for table in tables if self._fits(table))
-        self._console.print(next(fitting, tables[-1]))
+        with self._console.capture() as drawn:
+            self._console.print(next(fitting, tables[-1]))
+        # Rich fills the last column up, which in a pipe is only noise.
+        lines = (
+            line if self._console.is_terminal else line.rstrip()
+            for line in drawn.get().splitlines()
+        )
+        self._console.file.write("".join(f"{line}\n" for line in lines))
 
     def gap(self) -> None:
         """An empty line."""
         self._console.print()
 
-    def say(self, text: str, style: str = "", indent: int = 0) -> None:
-        """A line, or more of them where the terminal is too narrow."""
-        from rich.padding import Padding  # noqa: PLC0415
+    def say(self, text: str, style: str = "", indent: int = 0, lead: str = "") -> None:
+        """A line, or more of them below each other where the terminal is too narrow.
 
-        said = Padding(self._text(Cell(text, style)), (0, 0, 0, indent), expand=False)
-        self._console.print(said)
+        Args:
+            text: What to say.
+            style: Rich's name of one.
+            indent: Columns to the left of it.
+            lead: A word before the text, which further lines do not go under.
+        """
+        from rich.padding import Padding  # noqa: PLC0415
+        from rich.table import Table  # noqa: PLC0415
+
+        line = Table.grid(padding=(0, 1, 0, 0), pad_edge=False)
+        line.add_row(*(self._text(Cell(part, style)) for part in (lead, text) if part))
+        self._console.print(Padding(line, (0, 0, 0, indent), expand=False))
 
     def _fits(self, table: Table) -> bool:
         from rich.measure import Measurement  # noqa: PLC0415

@@ -103,3 +103,18 @@ def test_colours_are_not_forced_on_anybody(stage, environ):
 
     assert [] == re.findall(r"\x1b\[[0-9;]*3[1-7]m", shown)
     assert "\x1b[32m" in at_terminal(stage, "status", NO_COLOR="")[0]
+
+
+def test_further_lines_of_a_note_stand_below_its_first_word(stage):
+    shown, _ = at_terminal(stage, "check", "--online", COLUMNS="60")
+
+    rows = shown.splitlines()
+    at = next(at for at, row in enumerate(rows) if "note: whether" in row)
+    assert ["    note: ", " " * 10, " " * 10] == [row[:10] for row in rows[at : at + 3]]
+
+
+@pytest.mark.parametrize("command", ["plan", "status"])
+def test_no_row_in_a_pipe_ends_in_blanks(stage, command):
+    _, piped = at_terminal(stage, command, stdout=subprocess.PIPE)
+
+    assert [] == [row for row in piped.splitlines() if row != row.rstrip()]
