@@ -47,12 +47,18 @@ def seed(arize: ArizeState, *, grace: str) -> list[Example]:
         # The older wire format never tells what a service key may do.
         service["bindings"] = _legacy_bindings(arize)
     aged = {"max_age": "30d", "grace_period": grace}
-    week = {"before_expiry": "7d", "grace_period": grace}
     return [
         _example("ci-pipeline", "user key without expiry", ci[1], {"id": ci[0]}, aged),
-        _example("reports", "user key near its expiry", reports[1], {"id": reports[0]}, week),
-        _example("ingest", "service key near its expiry", ingest[1], service, week),
+        _example(
+            "reports", "user key near its expiry", reports[1], {"id": reports[0]}, _week(grace)
+        ),
+        _example("ingest", "service key near its expiry", ingest[1], service, _week(grace)),
     ]
+
+
+def _week(grace: str) -> dict[str, str]:
+    """One for each policy: what two shared would be written as an anchor and an alias."""
+    return {"before_expiry": "7d", "grace_period": grace}
 
 
 def configuration(

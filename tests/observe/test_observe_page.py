@@ -180,6 +180,15 @@ def test_each_rotation_is_a_mark_by_its_outcome():
     assert 3 == len([row for row in seen.rows if "reissue" in row and "refresh" not in row])
 
 
+def test_a_rotation_of_milliseconds_did_not_take_no_time():
+    began = NOW - DAY
+    history = (record(started_at=began, finished_at=began + MINUTE / 1000, danger_seconds=0.0087),)
+    seen = Seen(look(board(), snapshot(key(), journal=lineage(history=history))))
+
+    (row,) = (row for row in seen.rows if "in memory" not in row and "8.7\xa0ms" in row)
+    assert "60.0\xa0ms" in row
+
+
 def test_a_grace_is_a_bar_and_a_life_too():
     history = (record(finished_at=NOW - MINUTE, old_valid_until=NOW + DAY),)
     seen = Seen(look(board(), snapshot(key(), journal=lineage(history=history))))

@@ -6,7 +6,7 @@ from starlette.applications import Starlette
 
 from rotator.sandbox.arize import arize_app, live_state
 from rotator.sandbox.demo import Stage, Tally, consume
-from rotator.sandbox.example import seed
+from rotator.sandbox.example import configuration, seed
 from rotator.sandbox.server import serving
 
 
@@ -24,3 +24,10 @@ async def test_a_consumer_that_gets_no_key_has_failed_and_goes_on():
 
     assert tally.calls >= 3
     assert tally.failed == tally.calls
+
+
+def test_a_written_configuration_can_be_read_from_top_to_bottom():
+    text = configuration(seed(live_state(), grace="1h"), arize_url="a", vault_url="v", run={})
+
+    assert 3 == text.count("grace_period: 1h")
+    assert [] == [line for line in text.splitlines() if line.endswith(("&id001", "*id001"))]

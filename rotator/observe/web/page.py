@@ -124,6 +124,6 @@ def _past(rows: Sequence[Row]) -> Iterator[Element]:
 
 
 def _rotation(past: Past, policy: str) -> tuple[str, ...]:
-    danger = "" if past.danger_seconds is None else f"{past.danger_seconds * 1000:.1f} ms"
-    when, took = f"{past.finished_at:%Y-%m-%d %H:%M}", f"{past.duration_seconds:.1f} s"
+    danger = "" if past.danger_seconds is None else words.span(past.danger_seconds)
+    when, took = f"{past.finished_at:%Y-%m-%d %H:%M}", words.span(past.duration_seconds)
     return when, policy, past.strategy, past.outcome, took, danger

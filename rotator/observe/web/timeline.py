@@ -130,7 +130,7 @@ def _now(scale: _Scale, now: datetime) -> Element:
 
 
 def _mark(past: Past, scale: _Scale) -> Element:
-    took = words.length(timedelta(seconds=past.duration_seconds))
+    took = words.span(past.duration_seconds)
     title = element(
         "title",
         f"{words.moment(past.finished_at)}: {past.strategy} {past.outcome}, took {took}, "
