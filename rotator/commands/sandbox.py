@@ -39,16 +39,15 @@ async def _serve(arguments: Namespace) -> int:
     arize = live_state(options)
     stop = stop_signal()
     async with AsyncExitStack() as stack:
-        try:
-            served = [
-                await stack.enter_async_context(serving(app, port))
-                for app, port in (
-                    (arize_app(arize), arguments.arize_port),
-                    (vault_app(live_vault()), arguments.vault_port),
-                )
-            ]
-        except OSError as error:
-            raise ConfigError([f"a port cannot be used: {error.strerror}"]) from None
+        served = []
+        for app, port in (
+            (arize_app(arize), arguments.arize_port),
+            (vault_app(live_vault()), arguments.vault_port),
+        ):
+            try:
+                served.append(await stack.enter_async_context(serving(app, port)))
+            except OSError as error:
+                raise ConfigError([f"port {port} cannot be used: {error.strerror}"]) from None
         urls = {"arize_url": served[0].url, "vault_url": served[1].url}
         text = configuration(seed(arize, grace="1h"), **urls, run={})
         _announce(arguments.write_config, text, arize.management_key, **urls)

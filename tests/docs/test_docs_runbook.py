@@ -11,6 +11,7 @@ from rotator import errors
 from rotator.events import CATALOGUE
 
 RUNBOOK = DOCS / "runbook.md"
+COMMANDS = sorted((ROOT / "rotator" / "commands").glob("*.py"))
 SOURCES = sorted((ROOT / "rotator").rglob("*.py"))
 ALERTS = sorted((ROOT / "deploy" / "monitoring").rglob("*.y*ml"))
 
@@ -124,3 +125,13 @@ def test_the_search_finds_what_is_known_to_be_there():
     assert {"unavailable", "internal", "out_of_patience"} <= error_codes()
     assert {"rotation.delivery_failed", "policy.failed"} <= loud_events()
     assert {"0", "1", "2", "130"} <= exit_codes() | {"1"}
+
+
+def test_every_command_that_can_fail_is_named_where_its_exit_code_is():
+    prints_only = {"completion", "schema", "sandbox"}
+    rows = [row for row in prose(RUNBOOK).splitlines() if row.startswith("| `1` |")]
+    named = {name for row in rows for name in re.findall(r"`(\w+)[^`]*`", row.split("|")[2])}
+
+    assert {path.stem for path in COMMANDS if "\ndef command(" in path.read_text()} == (
+        named | prints_only
+    )

@@ -1,5 +1,7 @@
 """The configuration from the command line: lines on stderr, exit 2, no traceback."""
 
+import socket
+
 import pytest
 from settings_stage import CANARY, ENVIRON, OTHER, VALID, changed, wrote
 
@@ -119,6 +121,18 @@ def test_a_configuration_that_cannot_be_written_is_all_that_the_sandbox_says(cap
     assert (2, ("", "no/x.yaml: cannot be written: No such file or directory\n")) == (
         main(["sandbox", "--write-config", "no/x.yaml"]),
         capsys.readouterr(),
+    )
+
+
+@pytest.mark.parametrize("option", ["--arize-port", "--vault-port"])
+def test_a_port_that_is_taken_is_named(option, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code = main(["sandbox", option, str(port)])
+
+    assert (2, f"port {port} cannot be used: Address already in use\n") == (
+        code,
+        capsys.readouterr().err,
     )
 
 
