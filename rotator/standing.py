@@ -191,6 +191,9 @@ def _old_keys(s: Snapshot) -> Iterator[OldKey]:
     for entry in leaving:
         yield OldKey(entry.redacted, retires_at(s, entry), entry.failures)
     known = {entry.redacted for entry in leaving}
+    if s.journal.current is not None:
+        # After a rollback, the former key is in use again.
+        known.add(s.journal.current.redacted)
     for record in s.journal.history:
         ends = record.old_valid_until
         if ends is not None and ends > s.now and record.old_redacted not in known:

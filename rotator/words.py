@@ -35,6 +35,11 @@ def span(seconds: float) -> str:
     return f"{seconds:.1f} s" if abs(seconds) >= 1 else f"{seconds * 1000:.1f}{TIE}ms"
 
 
+def outcome(code: str) -> str:
+    """How a rotation ended: ``rolled back``."""
+    return code.replace("_", " ")
+
+
 def bar(share: float, width: int) -> str:
     """``███░░`` for a ``share`` of 0.6 in a ``width`` of 5; what is left at all shows."""
     full = round(share * width) or int(share > 0)

@@ -68,7 +68,7 @@ def _draw(name: str, begun: InFlight | None, rows: list[Past], now: datetime) ->
         if row.error:
             screen.say(f"{_moment(row.finished_at)}: {row.error}", style="red")
     counts = Counter(row.outcome for row in rows).most_common()
-    parts = [f"{number} {outcome.replace('_', ' ')}" for outcome, number in counts]
+    parts = [f"{number} {words.outcome(outcome)}" for outcome, number in counts]
     parts += ["1 in flight"] if begun else []
     screen.say(f"{name}: {', '.join(parts)}")
 
@@ -79,7 +79,7 @@ def _cells(row: Past, now: datetime) -> dict[str, Cell]:
     still = f", {words.length(ends - now)} left" if ends and ends > now else ""
     return {
         "began, UTC": Cell(_moment(row.started_at)),
-        "outcome": Cell(f"{row.outcome.replace('_', ' ')}{tries}", _STYLES.get(row.outcome, "")),
+        "outcome": Cell(f"{words.outcome(row.outcome)}{tries}", _STYLES.get(row.outcome, "")),
         "strategy": Cell(row.strategy),
         "why": Cell(row.reason, "dim"),
         "took": Cell(words.span(row.duration_seconds)),

@@ -107,7 +107,7 @@ def _last(row: Standing, now: datetime) -> Cell:
     if row.last is None:
         return Cell()
     ago = words.length(now - row.last.finished_at)
-    outcome = row.last.outcome.replace("_", " ")
+    outcome = words.outcome(row.last.outcome)
     return Cell(f"{outcome} {ago} ago", _OUTCOMES.get(row.last.outcome, ""))
 
 

@@ -142,6 +142,7 @@ def test_a_key_without_expiry_and_an_expired_one():
 def test_services_the_token_and_the_clock_are_told():
     known = board()
     assert 2 == Seen(known).text.count("not asked yet")
+    assert ["unknown", "unknown"] == Seen(known).classes("dd")
     known.called("vault", "read", 200, 0.1)
     known.called("arize", "list", None, 10.0)
     known.heard(Event.VAULT_LOGIN, ttl_seconds=3600)
@@ -178,6 +179,17 @@ def test_each_rotation_is_a_mark_by_its_outcome():
     assert ["completed", "repaired", "coming"] == seen.classes("circle")
     assert ["failed"] == [one for one in seen.classes("svg") if one == "failed"]
     assert 3 == len([row for row in seen.rows if "reissue" in row and "refresh" not in row])
+
+
+def test_a_rollback_has_a_mark_in_the_legend_and_a_name_for_people():
+    history = (record(outcome="rolled_back", finished_at=NOW - DAY),)
+    seen = Seen(look(board(), snapshot(key(), journal=lineage(history=history))))
+
+    assert "rolled_back" in seen.classes("circle")
+    assert "rolled_back" in seen.classes("li")
+    assert "rolled back 1d ago" in seen.row("ci-key")
+    assert 1 == len([row for row in seen.rows if row[3:4] == ["rolled back"]])
+    assert "circle.rolled_back {" in page.render(board()).decode()
 
 
 def test_a_rotation_of_milliseconds_did_not_take_no_time():

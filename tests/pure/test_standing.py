@@ -299,6 +299,12 @@ def test_a_secret_that_the_provider_ends_is_told_until_then():
     ]
 
 
+def test_a_former_key_that_was_put_back_is_no_old_one():
+    entry = record(old_redacted=str(shown()), old_valid_until=NOW + HOUR)
+
+    assert () == old_keys(history=(entry,))
+
+
 def test_an_old_key_is_told_once():
     leaving = retiring(at=NOW + HOUR)
     entry = record(old_redacted=leaving.redacted, old_valid_until=NOW + HOUR)

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, strategies as st
 
-from rotator.words import bar, count, length, moment, printable, short, some, span
+from rotator.words import bar, count, length, moment, outcome, printable, short, some, span
 
 
 @pytest.mark.parametrize(
@@ -101,3 +101,7 @@ def test_a_long_text_is_shortened_in_its_middle(text, expected):
 )
 def test_a_measured_time_is_told_in_its_unit(seconds, expected):
     assert expected == span(seconds).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_an_outcome_is_told_without_what_joins_its_words():
+    assert "rolled back" == outcome("rolled_back")

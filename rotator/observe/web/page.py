@@ -19,11 +19,15 @@ if TYPE_CHECKING:
     from datetime import datetime
     from xml.etree.ElementTree import Element
 
-    from rotator.observe.board import Board, Row
+    from rotator.observe.board import Board, Row, Service
     from rotator.standing import Past
 
 #: Seconds after which a browser asks again.
 _REFRESH = 30
+_LEGEND = (
+    *("life", "grace", "completed", "repaired", "rolled_back", "failed"),
+    *("coming", "expiry"),
+)
 #: Lines of the time line, and rotations below it.
 _LINES, _PAST = 60, 10
 
@@ -83,10 +87,7 @@ def _body(board: Board, rows: Sequence[Row], now: datetime) -> Element:
 
 
 def _services(board: Board, now: datetime) -> Iterator[Element]:
-    facts = [
-        _fact(name, "down" if one.down else "up" if one.at else "not asked yet", bad=one.down)
-        for name, one in board.services.items()
-    ]
+    facts = [_fact(name, *_met(one)) for name, one in board.services.items()]
     if board.token.ends is not None:
         facts.append(_fact("vault token", f"{words.length(board.token.ends - now)} left"))
     if board.skew:
@@ -94,8 +95,15 @@ def _services(board: Board, now: datetime) -> Iterator[Element]:
     yield element("dl", *(part for fact in facts for part in fact), class_="services")
 
 
-def _fact(name: str, value: str, *, bad: bool = False) -> tuple[Element, Element]:
-    return element("dt", name), element("dd", value, class_="bad" if bad else "good")
+def _met(service: Service) -> tuple[str, str]:
+    """How a service was met last, and its class."""
+    if service.down:
+        return "down", "bad"
+    return ("up", "good") if service.at else ("not asked yet", "unknown")
+
+
+def _fact(name: str, value: str, class_: str = "good") -> tuple[Element, Element]:
+    return element("dt", name), element("dd", value, class_=class_)
 
 
 def _history(rows: Sequence[Row], now: datetime) -> Iterator[Element]:
@@ -103,8 +111,8 @@ def _history(rows: Sequence[Row], now: datetime) -> Iterator[Element]:
         return
     yield element("h2", "Time line")
     yield timeline(rows[:_LINES], now)
-    legend = ("life", "grace", "completed", "repaired", "failed", "coming", "expiry")
-    yield element("ul", *(element("li", one, class_=one) for one in legend), class_="legend")
+    marks = [element("li", words.outcome(one), class_=one) for one in _LEGEND]
+    yield element("ul", *marks, class_="legend")
     yield from _past(rows)
 
 
@@ -126,4 +134,4 @@ def _past(rows: Sequence[Row]) -> Iterator[Element]:
 def _rotation(past: Past, policy: str) -> tuple[str, ...]:
     danger = "" if past.danger_seconds is None else words.span(past.danger_seconds)
     when, took = f"{past.finished_at:%Y-%m-%d %H:%M}", words.span(past.duration_seconds)
-    return when, policy, past.strategy, past.outcome, took, danger
+    return when, policy, past.strategy, words.outcome(past.outcome), took, danger

@@ -87,7 +87,9 @@ def _seen(known: Standing, now: datetime) -> Cells:
         cells["last"] = f"begun {since} ago, try {known.in_flight.tries}"
     elif last is not None:
         ago = words.length(now - last.finished_at)
-        cells["last"] = element("span", f"{last.outcome} {ago} ago", title=last.reason)
+        cells["last"] = element(
+            "span", f"{words.outcome(last.outcome)} {ago} ago", title=last.reason
+        )
     if known.drift is not None:
         cells["drift"] = element("span", "drifted", class_="bad", title=known.drift.text)
     if known.lease_owner and known.lease_until and known.lease_until > now:

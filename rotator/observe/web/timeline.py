@@ -133,8 +133,8 @@ def _mark(past: Past, scale: _Scale) -> Element:
     took = words.span(past.duration_seconds)
     title = element(
         "title",
-        f"{words.moment(past.finished_at)}: {past.strategy} {past.outcome}, took {took}, "
-        f"{past.old_redacted_key} to {past.redacted_key}; {past.reason}",
+        f"{words.moment(past.finished_at)}: {past.strategy} {words.outcome(past.outcome)}, "
+        f"took {took}, {past.old_redacted_key} to {past.redacted_key}; {past.reason}",
     )
     x = scale.x(past.finished_at)
     if past.outcome == "failed":
