@@ -109,7 +109,9 @@ class Standing:
 def standing(s: Snapshot) -> Standing:
     """The row of a policy that was looked at."""
     row, found, lease = outlook(s), current_keys(s), _lease(s)
-    old_keys = tuple(sorted(_old_keys(s), key=lambda old: (old.until is None, old.until)))
+    old_keys = tuple(
+        sorted(_old_keys(s, row.redacted_key), key=lambda old: (old.until is None, old.until))
+    )
     drift = verdict(s)
     worries = tuple(dict.fromkeys(_worries(s, row, drift)))
     return Standing(
@@ -183,17 +185,18 @@ def _lease(s: Snapshot) -> Lease | None:
     return lease if lease and lease.until > s.now else None
 
 
-def _old_keys(s: Snapshot) -> Iterator[OldKey]:
-    """What is in grace: replaced just now, to be revoked by us, or ended by the provider."""
-    rotation, leaving = s.journal.rotation, s.journal.retiring
+def _old_keys(s: Snapshot, used: str | None) -> Iterator[OldKey]:
+    """What is in grace: replaced just now, to be revoked by us, or ended by the provider.
+
+    Not ``used``, the key in use: after a rollback, that is one which is about to end.
+    """
+    rotation = s.journal.rotation
+    leaving = [entry for entry in s.journal.retiring if entry.redacted != used]
     if rotation is not None:
         yield OldKey(rotation.redacted, facts.old_key_ends(s))
     for entry in leaving:
         yield OldKey(entry.redacted, retires_at(s, entry), entry.failures)
-    known = {entry.redacted for entry in leaving}
-    if s.journal.current is not None:
-        # After a rollback, the former key is in use again.
-        known.add(s.journal.current.redacted)
+    known = {used, *(entry.redacted for entry in leaving)}
     for record in s.journal.history:
         ends = record.old_valid_until
         if ends is not None and ends > s.now and record.old_redacted not in known:

@@ -13,6 +13,7 @@ from pure_builders import (
     SECOND,
     TICK,
     by_name,
+    current,
     endless,
     in_flight,
     key,
@@ -24,13 +25,14 @@ from pure_builders import (
     policy,
     record,
     retiring,
+    secret,
     shown,
     snapshot,
 )
 from pure_snapshots import snapshots
 
 from rotator.errors import Unavailable, Unreadable
-from rotator.journal import Journal
+from rotator.journal import Journal, PutBack
 from rotator.model import RetireWhen
 from rotator.outlook import Outlook
 from rotator.standing import (
@@ -300,9 +302,22 @@ def test_a_secret_that_the_provider_ends_is_told_until_then():
 
 
 def test_a_former_key_that_was_put_back_is_no_old_one():
-    entry = record(old_redacted=str(shown()), old_valid_until=NOW + HOUR)
+    back = PutBack(
+        key_id="id-old",
+        redacted=str(shown()),
+        fingerprint=secret().fingerprint,
+        at=NOW - MINUTE,
+        ends_at=NOW + HOUR,
+    )
+    known = {
+        "current": current("new", put_back=back),
+        "history": (record(old_redacted=str(shown()), old_valid_until=NOW + HOUR),),
+        "retiring": (retiring("old", at=NOW + HOUR), retiring("two", at=NOW + HOUR)),
+    }
+    seen = standing(snapshot(key(), new(), journal=lineage().model_copy(update=known)))
 
-    assert () == old_keys(history=(entry,))
+    assert str(shown()) == seen.outlook.redacted_key
+    assert (str(shown("two")),) == tuple(one.redacted_key for one in seen.old_keys)
 
 
 def test_an_old_key_is_told_once():
