@@ -300,7 +300,8 @@ class World:
     new_id: Callable[[], str]
     #: A number in [0, 1), for delays.
     jitter: Callable[[], float]
-    #: Told what each look saw at its end, and the step decided from it. Never raises.
+    #: Told what each look saw at its end, and the step decided from it; also that a rotation has
+    #: begun. Never raises.
     seen: Callable[[Snapshot, Step], None] = unheard
     spool: Spool = default(default_factory=NoSpool)
     #: By policy and name.

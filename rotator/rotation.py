@@ -63,6 +63,7 @@ class Rotator:
         if begun is None:
             return None
         self._emit_begun(begun, step, resumed=resumed)
+        world.seen(begun, step)
         spent = timedelta(seconds=world.clock.monotonic() - asked_at)
         if world.limits.lease - spent <= world.limits.timeout:
             await self._write_off(begun, transitions.unminted(begun))

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from rotator.events import Event
-from rotator.model import Refuse
+from rotator.model import Mint, Refuse
 from rotator.standing import past, standing
 
 if TYPE_CHECKING:
@@ -150,7 +150,8 @@ class Board:
                     row,
                     standing=standing(s),
                     history=tuple(past(record) for record in s.journal.history),
-                    trouble=row.trouble if isinstance(step, Refuse) else None,
+                    # That a rotation has begun does not say that it will end well.
+                    trouble=row.trouble if isinstance(step, Refuse | Mint) else None,
                     undelivered=row.undelivered and s.journal.rotation is not None,
                 )
             )

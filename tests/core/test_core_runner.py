@@ -9,7 +9,7 @@ from sim_services import EPOCH
 from sim_stage import Stage, said, virtual
 
 from rotator.events import Event
-from rotator.model import Refuse, Selector, Wait
+from rotator.model import Mint, Refuse, Selector, Wait
 from rotator.runner import Ending, Runner
 
 
@@ -134,3 +134,21 @@ async def test_whoever_looks_on_is_shown_what_each_look_saw_and_what_came_of_it(
         await runner.look(policy)
 
     assert [("good", Wait), ("bad", Refuse)] == [(name, type(step)) for name, step in seen]
+
+
+@virtual
+async def test_whoever_looks_on_is_shown_a_rotation_while_it_is_under_way():
+    stage = Stage()
+    stage.add("good")
+    seen = []
+    stage.universe.around = lambda world: replace(
+        world, seen=lambda s, step: seen.append((type(step), s.journal))
+    )
+    process = stage.universe.process("cron")
+    runner = Runner(process.world, process.reconciler, concurrency=1)
+    await runner.look(stage.universe.policies[0])
+
+    (begun, then), (ended, after) = seen
+    assert (Mint, Wait) == (begun, ended)
+    assert (True, True) == (then.rotation is not None, then.lease is not None)
+    assert (None, None) == (after.rotation, after.lease)

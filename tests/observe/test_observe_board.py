@@ -7,7 +7,9 @@ import sim_loop
 from observe_stage import FAILED, SOON, board, look, well
 from pure_builders import HOUR, MINUTE, NOW, in_flight, key, snapshot
 
+from rotator.decide import decide
 from rotator.events import Event
+from rotator.model import Mint
 from rotator.observe.board import Service, Token, outcome_of
 
 
@@ -69,6 +71,15 @@ def test_a_look_that_needs_a_person_does_not_end_the_trouble():
     known.heard(Event.POLICY_FAILED, policy="ci-key", retry_at=SOON, **FAILED)
 
     assert NOW == row(look(known, snapshot())).trouble.since
+
+
+def test_a_rotation_that_begins_does_not_end_the_trouble():
+    known = board()
+    known.heard(Event.POLICY_RETRYING, policy="ci-key", retry_at=SOON, **FAILED)
+    due = snapshot(key(expires_at=NOW + HOUR))
+
+    assert isinstance(decide(due), Mint)
+    assert NOW == row(look(known, due)).trouble.since
 
 
 def test_the_words_of_a_failure_are_cleaned_before_they_are_kept():
