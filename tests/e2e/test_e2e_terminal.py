@@ -7,7 +7,7 @@ import sys
 from datetime import timedelta
 
 import pytest
-from e2e_stage import staged
+from e2e_stage import RUN, staged
 
 DAY = timedelta(days=1)
 BAR = "█░"
@@ -17,6 +17,8 @@ BAR = "█░"
 def stage(tmp_path):
     """Arize takes so long for its pages that a person begins to wonder."""
     with staged(tmp_path, latency=timedelta(milliseconds=400)) as stage:
+        # Patience for a machine that is busy: only Arize is to be slow.
+        stage.timeout, stage.run_section = "5s", RUN | {"lease": "15s"}
         for _ in range(300):
             stage.arize.seed_user_key("another")
         for name in ("one", "two"):
