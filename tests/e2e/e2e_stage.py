@@ -83,12 +83,8 @@ class Stage:
     @property
     def environ(self):
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        coverage = {k: v for k, v in os.environ.items() if k.startswith("COVERAGE")}
-        if self.trap.is_set:
-            coverage = {}  # What is killed would leave half a file of figures.
         return {
             **kept,
-            **coverage,
             "TMPDIR": str(self.folder),
             "ARIZE_API_KEY": self.arize.management_key,
             "VAULT_TOKEN": self.vault.token,
