@@ -284,3 +284,11 @@ def test_no_further_than_a_hundred_steps_are_looked_ahead():
     old = tuple(retiring(f"{number:03}", at=NOW + number * MINUTE) for number in range(101))
 
     assert ("retire", NOW + 100 * MINUTE) == ahead(key(), retiring=old)
+
+
+@pytest.mark.parametrize(
+    ("action", "doing"),
+    [("reissue", "reissue"), ("wait", "look"), ("refuse", "a person"), ("failed", "")],
+)
+def test_what_is_done_is_said_in_a_word(action, doing):
+    assert doing == row(key(), action).doing

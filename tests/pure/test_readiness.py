@@ -40,6 +40,10 @@ def test_a_policy_that_can_be_rotated_has_nothing_to_say():
     assert [] == codes(snapshot(key()))
 
 
+def test_a_service_key_without_an_end_needs_no_privileges_to_be_refreshed():
+    assert [] == codes(snapshot(service(expires_at=None)))
+
+
 @pytest.mark.parametrize(
     ("s", "expected"),
     [
