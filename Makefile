@@ -14,10 +14,10 @@ demo: $(VENV)/run
 # The pure half is measured, by the tests of it and of the core; measuring all of it takes twice as long.
 test: $(VENV)/dev $(SDKS:%=.sdk/%/.done)
 	$(BIN)/coverage erase
-	$(MEASURED) $(BIN)/coverage run -m pytest -n 4 --dist worksteal $(CORE)
+	$(MEASURED) $(BIN)/coverage run -m pytest -n 2 --dist worksteal $(CORE)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=100 --include='$(PURE)'
-	$(BIN)/pytest -n 6 --dist worksteal $(CORE:%=--ignore=%)
+	$(BIN)/pytest -n 5 --dist worksteal $(CORE:%=--ignore=%)
 
 coverage: $(VENV)/dev $(SDKS:%=.sdk/%/.done)
 	$(BIN)/coverage erase

@@ -38,12 +38,17 @@ def daemon(stage):
     process = stage.start("run", "--config", str(stage.config))
     try:
         wait_until(lambda: stage.held("ci") != stage.raws["ci"])
-        wait_until(lambda: ask(stage, "/readyz")[0] == 200)
+        wait_until(lambda: is_well(stage))
         yield process
     finally:
         process.send_signal(signal.SIGCONT)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=20)
+
+
+def is_well(stage):
+    status, told = ask(stage, "/readyz")
+    return status == 200 and json.loads(told)["policies"]["ci"]["state"] == "well"
 
 
 def ask(stage, path, **headers):

@@ -1,13 +1,11 @@
 """Three processes and a few keys; ``make replicas`` has a thousand."""
 
-import pytest
 from e2e_stage import staged
 from replicas import add_due, faults, rotate
 
 
-@pytest.mark.parametrize("same_id", [False, True], ids=["new id", "same id"])
-def test_each_key_is_rotated_by_one_of_three(tmp_path, same_id):
-    with staged(tmp_path, refresh_keeps_id=same_id) as stage:
+def test_each_key_is_rotated_by_one_of_three(tmp_path):
+    with staged(tmp_path) as stage:
         stage.timeout, stage.run_section = "10s", {"lease": "30s"}
         add_due(stage, 12)
 

@@ -102,7 +102,7 @@ def test_no_row_is_wider_than_the_terminal(stage, command):
     stage.add_policy("gone-for-good-and-never-to-return", ("QXBpS2V5OjQwNA==", ""), max_age="30d")
     stage.run("--rotate", "one")
 
-    for width in (40, 60, 80, 140):
+    for width in (40, 80, 140):
         shown, _ = at_terminal(stage, *command, COLUMNS=str(width))
 
         rows = re.split(r"\r\n|\r\x1b\[K", re.sub(r"\x1b\[[0-9;]*m", "", shown))

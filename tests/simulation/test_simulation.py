@@ -6,7 +6,7 @@ import sim_shrink
 from sim_network import Fault
 from simulate import report, simulate
 
-SEEDS = 300
+SEEDS = 100
 
 
 def test_in_no_history_is_a_promise_broken():
