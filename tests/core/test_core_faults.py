@@ -1,6 +1,6 @@
 """Faults at the requests of a rotation, and then others come by.
 
-Here every eighth; `make simulate` plays them all, and their pairs.
+Here every eighth; `make exhaust` plays them all, and their pairs if asked to.
 """
 
 import pytest
