@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -17,35 +19,71 @@ from rotator.words import printable
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Sequence
+    from types import FrameType
+
+#: What writing to a stream fails of. Files have names, and their errors are translated.
+_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; answers its exit code."""
     _open_what_is_closed()
-    parser = parser_of_all()
-    if "_ARGCOMPLETE" in os.environ:
-        complete(parser)
-    arguments = parser.parse_args(argv)
-    command: Callable[[Namespace], int] = import_module(
-        f"rotator.commands.{arguments.command}"
-    ).command
-    forbid_dumps()
     try:
-        return command(arguments)
+        return _obeyed(argv)
     except ConfigError as error:
-        for problem in error.problems:
-            sys.stderr.write(f"{problem}\n")
+        _complain(*error.problems)
         return 2
     except RotatorError as error:
-        remedy = f"\n  remedy: {error.remedy}" if error.remedy else ""
-        sys.stderr.write(f"{printable(error.message)}{remedy}\n")
+        _complain(
+            printable(error.message), *([f"  remedy: {error.remedy}"] if error.remedy else ())
+        )
         return 1
     except KeyboardInterrupt:
+        # What was asked, or shown, has the line that the shell's prompt would go on.
+        if sys.stderr.isatty():
+            _complain("")
         return 130
     except BrokenPipeError:
         # Whoever read our output has seen enough. Python would complain again at its exit.
         sys.stdout = None
         return 0
+    except OSError as error:
+        if error.errno not in _UNWRITABLE or error.filename is not None:
+            raise
+        sys.stdout = None
+        _complain(f"stdout cannot be written: {error.strerror}; make room, or write elsewhere")
+        return 1
+
+
+def _obeyed(argv: Sequence[str] | None) -> int:
+    parser = parser_of_all()
+    if "_ARGCOMPLETE" in os.environ:
+        complete(parser)
+    try:
+        arguments = parser.parse_args(argv)
+        command: Callable[[Namespace], int] = import_module(
+            f"rotator.commands.{arguments.command}"
+        ).command
+        forbid_dumps()
+        signal.signal(signal.SIGTERM, _end)
+        return command(arguments)
+    finally:
+        # What cannot be written is said by us, and not by Python at its exit.
+        sys.stdout.flush()
+
+
+def _complain(*lines: str) -> None:
+    """Say it on stderr, if that takes it: the exit code says the rest."""
+    try:
+        sys.stderr.write("".join(f"{line}\n" for line in lines))
+        sys.stderr.flush()
+    except OSError:
+        sys.stderr = None
+
+
+def _end(number: int, _: FrameType | None) -> None:
+    """SIGTERM as Ctrl-C: what is open is closed, and the terminal left as it was."""
+    sys.exit(128 + number)
 
 
 def _open_what_is_closed() -> None:

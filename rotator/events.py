@@ -134,6 +134,8 @@ FIELDS: dict[str, str] = {
     "method": "How rotator logged in.",
     "ttl_seconds": "Seconds for which the token is valid; null: without end.",
     "renewable": "Whether the token can be renewed.",
+    "max_ttl_seconds": "Seconds after which no renewal keeps a token that was given to rotator "
+    "(`explicit_max_ttl`); null: nothing is known of such an end.",
     "logger": "Name of the library's logger.",
     "message": "What the library said.",
     "dropped": "Number of lines.",
@@ -345,10 +347,12 @@ CATALOGUE: dict[Event, Meaning] = {
         ("policy", "reason", *_ROTATION, "source"),
     ),
     Event.VAULT_LOGIN: Meaning(
-        "info", "Logged in to Vault.", ("method", "ttl_seconds", "renewable")
+        "info", "Logged in to Vault.", ("method", "ttl_seconds", "renewable", "max_ttl_seconds")
     ),
     Event.VAULT_RENEWED: Meaning(
-        "debug", "The Vault token was prolonged.", ("method", "ttl_seconds", "renewable")
+        "debug",
+        "The Vault token was prolonged.",
+        ("method", "ttl_seconds", "renewable", "max_ttl_seconds"),
     ),
     Event.METRICS_NOT_WRITTEN: Meaning(
         "error", "The file of `--metrics-file` could not be written.", _ERROR

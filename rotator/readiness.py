@@ -203,14 +203,23 @@ def of_skew(skew: timedelta) -> Finding:
     return Finding("clock_skewed", f"{text}; decisions follow Arize's", "set it (NTP)", note=True)
 
 
-def of_token(ttl: timedelta, grace: timedelta) -> Finding | None:
-    """That a Vault token which cannot be renewed ends within the longest grace period."""
-    if ttl >= grace:
+def of_token(left: timedelta, grace: timedelta, *, renewable: bool) -> Finding | None:
+    """That a Vault token ends within the longest grace period.
+
+    Args:
+        left: Its life, with all that renewals can add to it.
+        grace: The longest grace period.
+        renewable: It can be renewed, up to its ``explicit_max_ttl``.
+    """
+    if left >= grace:
         return None
+    how, wanted = " and cannot be renewed", "that can be renewed"
+    if renewable:
+        how, wanted = ", however often it is renewed", "without `explicit_max_ttl`"
     return Finding(
         "token_ends_early",
-        f"the Vault token ends in {words.length(ttl)} and cannot be renewed; the longest grace"
-        f" period is {words.length(grace)}",
-        "a daemon needs a token that can be renewed, or a login of its own (approle, kubernetes)",
+        f"the Vault token ends in {words.length(left)}{how}; the longest grace period is"
+        f" {words.length(grace)}",
+        f"a daemon needs a token {wanted}, or a login of its own (approle, kubernetes)",
         note=True,
     )

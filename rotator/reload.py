@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from typing import TYPE_CHECKING
 
 from rotator.errors import ConfigError
@@ -55,6 +56,7 @@ class Reloader:
         self._emit = emit
         self._asked = asyncio.Event()
         self._seen = source.taken
+        self._warned = _unplaced(settings)
 
     def ask(self) -> None:
         """Somebody wants it read again now. For a signal handler."""
@@ -103,11 +105,22 @@ class Reloader:
         old_ones, new_ones = _by_name(self._taken), _by_name(new)
         change, self._taken = Change.between(old_ones, new_ones), new
         if change:
-            for problem in new.warnings:
-                self._emit(Event.CONFIG_WARNING, problem=problem)
+            self._warn(new)
         if change or asked:
             fields = change._asdict()
             self._emit(Event.CONFIG_RELOADED, policies=len(new.policies), **fields)
+
+    def _warn(self, new: Settings) -> None:
+        """Say what was not said before."""
+        warned, self._warned = self._warned, _unplaced(new)
+        for problem, warning in zip(new.warnings, self._warned, strict=True):
+            if warning not in warned:
+                self._emit(Event.CONFIG_WARNING, problem=problem)
+
+
+def _unplaced(settings: Settings) -> list[str]:
+    """The warnings without the number of their line, which changes with what stands above."""
+    return [re.sub(r":[0-9]+: ", ": ", warning, count=1) for warning in settings.warnings]
 
 
 def _by_name(settings: Settings) -> dict[str, object]:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from rotator.adapters.vault_errors import Refused
@@ -47,12 +48,16 @@ class Login:
     ends: float
     #: When to do something about it.
     due: float
+    #: When it ends however often it is renewed; infinite where nobody says so.
+    last: float
 
     @classmethod
-    def of(cls, token: str, method: str, ttl: float, *, renewable: bool) -> Login:
+    def of(
+        cls, token: str, method: str, ttl: float, *, renewable: bool, last: float = math.inf
+    ) -> Login:
         """A token just given, with ``ttl`` seconds to live."""
         now = time.monotonic()
-        return cls(Secret(token), method, ttl, renewable, now + ttl, now + ttl * 2 / 3)
+        return cls(Secret(token), method, ttl, renewable, now + ttl, now + ttl * 2 / 3, last)
 
 
 class Auth(Protocol):
@@ -82,7 +87,8 @@ class TokenAuth:
         facts = part(api.lookup_self(), "data")
         # A TTL of 0 alone does not tell an endless token from one in its last second.
         ttl = _seconds(facts, "ttl") if facts.get("expire_time") else math.inf
-        return Login.of(token.reveal(), self.method, ttl, renewable=_renewable(facts))
+        last = time.monotonic() + _longest(facts, ttl)
+        return Login.of(token.reveal(), self.method, ttl, renewable=_renewable(facts), last=last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +231,7 @@ class Keeper:
             old.method,
             _seconds(facts, "lease_duration"),
             renewable=_renewable(facts),
+            last=old.last,
         )
         if new.ends <= old.ends + _GROWTH:
             return None
@@ -244,6 +251,19 @@ def _login(answer: Json, method: str) -> Login:
 def _seconds(facts: Json, field: str) -> float:
     value = facts.get(field)
     return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _longest(facts: Json, ttl: float) -> float:
+    """Seconds to the end of ``explicit_max_ttl``, all by Vault's clock; infinite without one.
+
+    The other ways to log in are not asked for theirs: they log in anew when a token ends.
+    """
+    most, born = _seconds(facts, "explicit_max_ttl"), _seconds(facts, "creation_time")
+    try:
+        ends = datetime.fromisoformat(str(facts.get("expire_time"))).timestamp()
+    except ValueError:
+        return math.inf
+    return born + most - (ends - ttl) if most and born else math.inf
 
 
 def _renewable(facts: Json) -> bool:

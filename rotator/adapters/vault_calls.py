@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import contextvars
 import math
+import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
@@ -167,12 +168,13 @@ class Calls:
         news = self._keeper.news
         while news:
             event, login = news.popleft()
-            ends = math.isfinite(login.ttl)
+            ends, left = math.isfinite(login.ttl), login.last - time.monotonic()
             self._emit(
                 event,
                 method=login.method,
                 ttl_seconds=round(login.ttl) if ends else None,
                 renewable=login.renewable,
+                max_ttl_seconds=round(left) if math.isfinite(left) else None,
             )
             if ends and self._upkeep is None:
                 self._upkeep = asyncio.get_running_loop().create_task(self._stay_logged_in())

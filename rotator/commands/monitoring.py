@@ -70,6 +70,9 @@ def file_to_write(file: Path | None) -> Path | None:
     Raises:
         ConfigError: It cannot.
     """
+    if file is not None and file.suffix != ".prom":
+        problem = f"node_exporter reads no file but *.prom; name it {file.name}.prom"
+        raise ConfigError([f"--metrics-file: {problem}"])
     if file is not None and not os.access(file.parent, os.W_OK | os.X_OK):
         problem = f"{file.parent} is not a directory that can be written to"
         raise ConfigError([f"--metrics-file: {problem}; create it, or name another"])

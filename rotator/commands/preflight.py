@@ -91,11 +91,13 @@ class _Heard:
             yield readiness.of_skew(timedelta(seconds=self._skew))
 
     def token(self, policies: Sequence[Policy]) -> Iterator[Finding]:
-        ttl = self._login.get("ttl_seconds")
-        lasts = self._login.get("renewable") or self._login.get("method") != "token"
-        if isinstance(ttl, int | float) and not lasts:
+        if self._login.get("method") != "token":
+            return  # By any other method, rotator logs in anew.
+        renewable = bool(self._login.get("renewable"))
+        left = self._login.get("max_ttl_seconds" if renewable else "ttl_seconds")
+        if isinstance(left, int | float):
             grace = max(policy.grace for policy in policies)
-            if finding := readiness.of_token(timedelta(seconds=ttl), grace):
+            if finding := readiness.of_token(timedelta(seconds=left), grace, renewable=renewable):
                 yield finding
 
 

@@ -46,6 +46,8 @@ class Screen:
 
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _ENDLESS
         self._console = Console(highlight=False, width=width)
+        # Rich ends the program with 1 there; ``cli`` knows better.
+        self._console.on_broken_pipe = _broken  # type: ignore[method-assign]
         self._ascii = self._console.options.ascii_only
 
     def table(self, rows: Sequence[Row], layouts: Sequence[Layout]) -> None:
@@ -117,6 +119,10 @@ class Screen:
         if self._ascii:
             text = text.translate(_ASCII).encode("ascii", "replace").decode()
         return Text(text, cell.style)
+
+
+def _broken() -> None:
+    raise BrokenPipeError
 
 
 def print_json(**document: object) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import asynccontextmanager
+import threading
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from importlib.metadata import entry_points
 from importlib.util import find_spec
@@ -22,12 +23,15 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
     from rotator.observe.logs import Observer
+    from rotator.observe.traces import Traces
     from rotator.wiring import Watch
 
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _OTLP = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
 _GROUP = "opentelemetry_traces_exporter"
+#: For what is left at the end. A collector that does its work takes it in milliseconds.
+FLUSH_SECONDS = 3.0
 #: A run that is part of something else is told so.
 _INCOMING = ("TRACEPARENT", "TRACESTATE")
 
@@ -79,8 +83,25 @@ async def tracing(
     try:
         yield replace(watch, around=lambda world: traced(world, traces))
     finally:
-        # In a thread: whoever takes spans may be slow, or gone.
-        await asyncio.to_thread(traces.close)
+        await closed(traces)
+
+
+async def closed(traces: Traces) -> None:
+    """Send what is left, to whoever may be slow, or gone: in a thread that nobody waits for long.
+
+    Not one of the loop's, which are waited for at its end.
+    """
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+    def close() -> None:
+        traces.close()
+        # The loop may be closed by now.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(done.set)
+
+    threading.Thread(target=close, name="traces", daemon=True).start()
+    with suppress(TimeoutError):
+        await asyncio.wait_for(done.wait(), FLUSH_SECONDS)
 
 
 def _provider(names: tuple[str, ...], environ: Mapping[str, str], emit: Observer) -> TracerProvider:

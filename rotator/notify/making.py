@@ -84,9 +84,12 @@ def _rollout(
     from rotator.notify.rollout import Rollout, api_of  # noqa: PLC0415
     from rotator.notify.wire import Way  # noqa: PLC0415
 
+    api = (kubernetes.api or api_of(environ)).rstrip("/")
+    # Through `kubectl proxy` or a sidecar of that kind there is no TLS, and no authority to trust.
+    pods = None if api.startswith("http:") else _POD_CA
     return Rollout(
-        way=Way(f"notify {one.title}", one.timeout, kubernetes.ca_cert or _POD_CA),
-        api=(kubernetes.api or api_of(environ)).rstrip("/"),
+        way=Way(f"notify {one.title}", one.timeout, kubernetes.ca_cert or pods),
+        api=api,
         token=lambda: read(kubernetes.token),
         namespace=kubernetes.namespace or _POD_NAMESPACE,
         workloads=kubernetes.workloads,

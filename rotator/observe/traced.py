@@ -60,7 +60,7 @@ class TracedIssuer(_Traced["KeyIssuer"]):
 
     async def revoke(self, key_id: str) -> None:
         """End a key."""
-        with self._traces.step("retire"):
+        with self._traces.retiring(key_id):
             await self._port.revoke(key_id)
 
     async def accepts(self, secret: Secret) -> bool:
@@ -87,13 +87,15 @@ class TracedStore(_Traced["SecretStore"]):
     async def load(self, policy: str) -> tuple[Journal, int]:
         """Read a journal, which is how each look begins."""
         journal, version = await self._port.load(policy)
-        self._traces.look(policy, journal.rotation.id if journal.rotation else None)
+        self._traces.look(policy, journal)
         return journal, version
 
     async def save(self, policy: str, journal: Journal, version: int) -> int | Conflict:
         """Write a journal: the lock and the intent, or the record."""
         with self._traces.step("record"):
-            return await self._port.save(policy, journal, version)
+            saved = await self._port.save(policy, journal, version)
+        self._traces.wrote(policy, journal)
+        return saved
 
 
 class TracedHook(_Traced["Hook"]):

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Span
 
-_BEGINS = {Event.ROTATION_STARTED, Event.ROTATION_RESUMED}
+    from rotator.journal import Journal
+
+#: A key that lay on the disk is delivered before it is said that its rotation is carried on.
+_BEGINS = {Event.ROTATION_STARTED, Event.ROTATION_RESUMED, Event.KEY_RESTORED}
 _ENDS = {
     Event.ROTATION_COMPLETED: "completed",
     Event.ROTATION_REPAIRED: "repaired",
@@ -38,7 +41,6 @@ _ENDS = {
     Event.ROTATION_FAILED: "failed",
     Event.KEY_REFUSED: "refused",
 }
-_RETIRES = {Event.KEY_RETIRED, Event.RETIRE_FAILED}
 #: What is worth a mark on the rotation's span.
 _MARKS = {Event.MINT_AMBIGUOUS, Event.DELIVERY_FAILED}
 #: Fields of events that are told of a rotation. None holds more than its event shows.
@@ -66,6 +68,8 @@ class _Task:
 
     rotation: Span | None = None
     before: list[Timed] = field(default_factory=list)
+    #: Old keys that wait for their end: by id, the policy and the rotation.
+    retiring: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
 _TASK: ContextVar[_Task | None] = ContextVar("traced task", default=None)
@@ -95,11 +99,12 @@ class Traces:
             span.end()
         self._provider.shutdown()
 
-    def look(self, policy: str, rotation: str | None) -> None:
-        """This task looks at ``policy``, whose journal has ``rotation`` in flight.
+    def look(self, policy: str, journal: Journal) -> None:
+        """This task looks at ``policy``, which has this ``journal``.
 
         What a task begins with is a copy of what its maker was at, which may be another policy.
         """
+        rotation = journal.rotation.id if journal.rotation else None
         known, span = self._open.get(policy, (None, None))
         if span is not None and known != rotation:
             # Somebody else has ended it.
@@ -107,14 +112,19 @@ class Traces:
             del self._open[policy]
             span = None
         _TASK.set(_Task(rotation=span))
+        self.wrote(policy, journal)
+
+    def wrote(self, policy: str, journal: Journal) -> None:
+        """This task has written ``journal``, or read it."""
+        task = _TASK.get() or _Task()
+        task.retiring = {one.key_id: (policy, one.rotation) for one in journal.retiring}
+        _TASK.set(task)
 
     def heard(self, event: Event, /, **fields: object) -> None:
         """See :class:`rotator.ports.Emit`."""
         policy = str(fields.get("policy"))
         if event in _BEGINS:
             self._begin(policy, event, fields)
-        elif event in _RETIRES:
-            self._retire(fields)
         elif policy in self._open:
             _, span = self._open[policy]
             if event in _ENDS:
@@ -133,7 +143,25 @@ class Traces:
             with self._kept_in_mind(name):
                 yield
             return
+        with self._timed(name, context, {}):
+            yield
+
+    @contextmanager
+    def retiring(self, key_id: str) -> Iterator[None]:
+        """Time the end of an old key, in the trace of the rotation that replaced it."""
+        policy, rotation = (_TASK.get() or _Task()).retiring.get(key_id, (None, None))
+        told = {"policy": policy, "rotation_id": rotation, "key_id": key_id}
+        context = self._contexts.get(rotation or "", self._parent)
+        with self._timed("retire", context, _attributes(told)):
+            yield
+
+    @contextmanager
+    def _timed(
+        self, name: str, context: Context, attributes: Mapping[str, str | float]
+    ) -> Iterator[None]:
+        """A span around what is done, and its name in every request meanwhile."""
         span = self._tracer.start_span(name, context)
+        span.set_attributes(attributes)
         headers: dict[str, str] = {}
         self._propagator.inject(headers, trace.set_span_in_context(span))
         token = traceparent.CURRENT.set(headers)
@@ -173,7 +201,7 @@ class Traces:
         span.set_attributes(_attributes(fields))
         for one in task.before:
             self._add(one, trace.set_span_in_context(span))
-        _TASK.set(_Task(rotation=span))
+        _TASK.set(_Task(rotation=span, retiring=task.retiring))
 
     def _end(self, policy: str, span: Span, outcome: str, fields: Mapping[str, object]) -> None:
         span.set_attributes({**_attributes(fields), "rotator.outcome": outcome})
@@ -181,21 +209,10 @@ class Traces:
             span.set_status(trace.Status(trace.StatusCode.ERROR, str(fields.get("error_code"))))
         span.end()
         del self._open[policy]
-        _TASK.set(None)
+        _TASK.set(_Task(retiring=(_TASK.get() or _Task()).retiring))
 
-    def _retire(self, fields: Mapping[str, object]) -> None:
-        """The end of the old key, timed before it was known whose it was."""
-        task = _TASK.get() or _Task()
-        context = self._contexts.get(str(fields.get("rotation_id")), self._parent)
-        for one in [one for one in task.before if one.name == "retire"][-1:]:
-            self._add(one, context, _attributes(fields))
-            task.before.remove(one)
-
-    def _add(
-        self, one: Timed, context: Context, attributes: Mapping[str, str | float] | None = None
-    ) -> None:
+    def _add(self, one: Timed, context: Context) -> None:
         span = self._tracer.start_span(one.name, context, start_time=one.began)
-        span.set_attributes(attributes or {})
         if one.error:
             _fail(span, one.error)
         span.end(one.ended)

@@ -35,6 +35,9 @@ class Token:
     longest: datetime | None = None
     renewable: bool = False
     kind: str = "service"
+    created: datetime | None = None
+    #: ``explicit_max_ttl``, if it was made with one.
+    bound: timedelta | None = None
 
     def left(self, now: datetime) -> int:
         """Whole seconds of life; 0 for the root token, as Vault writes it."""
@@ -59,7 +62,9 @@ class Token:
             "policies": self.policies,
             "ttl": self.left(now),
             "expire_time": self.expires.isoformat() if self.expires else None,
+            "creation_time": int(self.created.timestamp()) if self.created else 0,
             "creation_ttl": int(self.ttl.total_seconds()),
+            "explicit_max_ttl": int(self.bound.total_seconds()) if self.bound else 0,
             "renewable": self.renewable,
             "type": self.kind,
         }
@@ -87,7 +92,8 @@ class Tokens:
 
     def make(self, wish: Json, policies: list[str], now: datetime) -> Token:
         """A token as ``wish`` describes it, in the words of ``auth/token/create``."""
-        bound = seconds(wish.get("explicit_max_ttl")) or seconds(wish.get("max_ttl")) or _LONGEST
+        explicit = seconds(wish.get("explicit_max_ttl"))
+        bound = explicit or seconds(wish.get("max_ttl")) or _LONGEST
         ttl = min(seconds(wish.get("ttl")) or _LONGEST, bound)
         batch = wish.get("type") == "batch"
         names = policies if wish.get("no_default_policy") else [*policies, "default"]
@@ -99,6 +105,8 @@ class Tokens:
             longest=now + bound,
             renewable=not batch and wish.get("renewable", True) is True,
             kind="batch" if batch else "service",
+            created=now,
+            bound=explicit,
         )
         self._all[token.id] = token
         return token

@@ -371,7 +371,24 @@ class TestLogins:
         await store.read(target)
 
         fields = {"method": "token", "ttl_seconds": None, "renewable": False}
+        fields["max_ttl_seconds"] = None
         assert [(Event.VAULT_LOGIN, fields)] == events
+
+    async def test_it_is_told_after_which_time_no_renewal_helps(
+        self, server, opened, target, events
+    ):
+        rules = server.policy(**{"secret/data/*": ALL})
+        token = server.token_with(policies=[rules], ttl="3s", explicit_max_ttl="2h")
+        store = opened(TokenAuth(lambda: token))
+        await store.read(target)
+
+        await asyncio.sleep(2.5)  # Real TTLs pass in real time.
+        await store.read(target)
+
+        told = [fields["max_ttl_seconds"] for _, fields in events]
+        assert Event.VAULT_RENEWED == events[-1][0]
+        assert 7200 - 3 <= told[0] <= 7200
+        assert 7200 - 6 <= told[-1] < told[0]
 
     async def test_a_token_of_an_approle(self, server, opened, target, events):
         policy = server.policy(**{"secret/data/*": ALL})
@@ -380,6 +397,7 @@ class TestLogins:
         await store.write(await store.read(target), KEY, {})
 
         fields = {"method": "approle", "ttl_seconds": 300, "renewable": True}
+        fields["max_ttl_seconds"] = None
         assert [(Event.VAULT_LOGIN, fields)] == events
 
     async def test_a_token_for_a_pod(self, server, opened, target, events):
@@ -390,6 +408,7 @@ class TestLogins:
         await opened(auth).read(target)
 
         fields = {"method": "kubernetes", "ttl_seconds": 300, "renewable": True}
+        fields["max_ttl_seconds"] = None
         assert [(Event.VAULT_LOGIN, fields)] == events
 
     async def test_another_pod_is_refused(self, server, opened, target):
@@ -443,6 +462,7 @@ class TestLogins:
         assert (await store.read(target)).value is None
         login, *renewals = [event for event, _ in events]
         assert (Event.VAULT_LOGIN, {Event.VAULT_RENEWED}) == (login, set(renewals))
+        assert {None} == {fields["max_ttl_seconds"] for _, fields in events}
 
     async def test_a_token_that_cannot_be_renewed_further_is_replaced_in_time(
         self, server, opened, target, events

@@ -156,6 +156,19 @@ async def test_a_warning_comes_with_the_change_that_brings_it(stage):
     assert [Event.CONFIG_WARNING, Event.CONFIG_RELOADED] == [event for event, _ in told]
 
 
+async def test_a_warning_is_not_repeated_with_every_change(stage):
+    brief = TEXT.replace("before_expiry: 7d", "before_expiry: 10m, grace_period: 1h")
+    brief_too = OTHER.replace("before_expiry: 7d", "before_expiry: 20m, grace_period: 1h")
+    told = []
+    for text in (brief, brief + OTHER, "# A line more.\n" + brief, brief + brief_too):
+        stage.write(text)
+        told.append(await stage.look())
+
+    warned = [[f["problem"] for e, f in one if e is Event.CONFIG_WARNING] for one in told]
+    assert [1, 0, 0, 1] == list(map(len, warned))
+    assert "policies[1]" in warned[-1][0]
+
+
 async def test_a_hook_with_another_address_is_a_change(stage):
     hooked = TEXT + "    notify: [{http: {url: 'https://a.test'}}]\n"
     stage.write(hooked)

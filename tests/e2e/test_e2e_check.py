@@ -114,6 +114,19 @@ def test_each_line_that_the_vault_policy_lacks_is_said_once(stage):
     ]
 
 
+@pytest.mark.parametrize(
+    ("most", "said"), [("30m", ", however often it is renewed; the longest"), ("2h", None)]
+)
+def test_a_token_that_renewals_do_not_keep_through_a_grace_is_noted(stage, most, said):
+    add(stage, "ci")
+    limited(stage, f'path "secret/*" {ALL}', ttl="10m", explicit_max_ttl=most)
+
+    run = check(stage)
+
+    assert (0, said is not None) == (run.code, "note: the Vault token" in run.out)
+    assert (said or "") in run.out
+
+
 def test_json_goes_with_online_only(stage):
     add(stage, "ci")
 

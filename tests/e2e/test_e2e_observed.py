@@ -200,6 +200,10 @@ def test_metrics_that_cannot_be_written_are_no_secret_and_no_failure_of_the_pass
             ["--once", "--metrics-file", "nowhere/x.prom"],
             "nowhere is not a directory that can be written to; create it, or name another",
         ),
+        (
+            ["--once", "--metrics-file", "rotator.txt"],
+            "--metrics-file: node_exporter reads no file but *.prom; name it rotator.txt.prom",
+        ),
     ],
 )
 def test_a_file_that_makes_no_sense_is_refused_before_the_start(stage, arguments, words):

@@ -2,9 +2,12 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from e2e_stage import RUN, staged
@@ -41,28 +44,36 @@ def slow(tmp_path):
         yield stage
 
 
-def at_terminal(stage, *arguments, stdout=None, **environ):
-    """Run with stderr, and stdout unless it goes elsewhere, on a terminal; what that shows."""
+@contextmanager
+def begun(stage, *arguments, stdin=subprocess.DEVNULL, stdout=None, **environ):
+    """A command with stderr, and stdout unless it goes elsewhere, on a terminal; and that."""
     screen, fd = os.openpty()
     with subprocess.Popen(
         [sys.executable, "-m", "rotator", *arguments, "--config", str(stage.config)],
-        stdin=subprocess.DEVNULL,
+        stdin=fd if stdin is None else stdin,
         stdout=stdout or fd,
         stderr=fd,
         env=stage.environ | {"TERM": "xterm", "COLUMNS": "80", "NO_COLOR": "1"} | environ,
         cwd=stage.folder,
+        start_new_session=True,
     ) as process:
         os.close(fd)
+        yield process, screen
+    os.close(screen)
+
+
+def at_terminal(stage, *arguments, stdout=None, **environ):
+    """Run it to its end; what the terminal shows, and what goes elsewhere."""
+    with begun(stage, *arguments, stdout=stdout, **environ) as (process, screen):
         shown = _read(screen)
         piped = process.stdout.read().decode() if process.stdout else ""
-    os.close(screen)
     return shown, piped
 
 
-def _read(screen):
+def _read(screen, until="never"):
     shown = b""
     try:
-        while found := os.read(screen, 4096):
+        while until.encode() not in shown and (found := os.read(screen, 4096)):
             shown += found
     except OSError:
         pass  # How Linux says that nobody has the other end any more.
@@ -131,3 +142,59 @@ def test_no_row_in_a_pipe_ends_in_blanks(stage, command):
     _, piped = at_terminal(stage, command, stdout=subprocess.PIPE)
 
     assert [] == [row for row in piped.splitlines() if row != row.rstrip()]
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 128 + signal.SIGTERM), (signal.SIGINT, 130)]
+)
+def test_a_signal_takes_the_progress_away_with_it(slow, number, code):
+    with begun(slow, "status", stdout=subprocess.PIPE) as (process, screen):
+        _read(screen, until="0 of 2")
+        process.send_signal(number)
+        shown = _read(screen)
+
+    assert code == process.returncode
+    assert shown.removesuffix("\r\n").endswith("\r\x1b[K")
+    assert "Traceback" not in shown
+
+
+def test_who_leaves_a_question_unanswered_gets_the_prompt_on_a_line_of_its_own(stage):
+    with begun(stage, "adopt", "one", stdin=None, stdout=subprocess.PIPE) as (process, screen):
+        shown = _read(screen, until="(not shown): ")
+        process.send_signal(signal.SIGINT)
+        shown += _read(screen)
+
+    assert (130, "raw key (not shown): \r\n") == (process.returncode, shown)
+
+
+COMMANDS = [
+    ["plan"],
+    ["plan", "--json"],
+    ["status"],
+    ["history", "one"],
+    ["check"],
+    ["check", "--online"],
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_output_that_takes_nothing_is_one_line_and_no_success(stage, command, unbuffered):
+    with Path("/dev/full").open("wb") as full:
+        shown, _ = at_terminal(stage, *command, stdout=full, PYTHONUNBUFFERED=unbuffered)
+        with begun(stage, *command, stdout=full) as (process, _):
+            pass
+
+    said = "stdout cannot be written: No space left on device; make room, or write elsewhere"
+    assert (1, f"{said}\r\n") == (process.returncode, shown)
+
+
+@pytest.mark.parametrize("command", COMMANDS[:3], ids=" ".join)
+def test_who_has_read_enough_is_told_no_failure(stage, command):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with begun(stage, *command, stdout=writer) as (process, screen):
+        shown = _read(screen)
+    os.close(writer)
+
+    assert (0, "") == (process.returncode, shown)

@@ -25,11 +25,15 @@ class Watched(Stage):
 
     def __init__(self, incoming=None, **options):
         super().__init__(**options)
+        self.watch(incoming)
+
+    def watch(self, incoming=None):
+        """As a process does that has just begun."""
         self.exporter = InMemorySpanExporter()
         provider = TracerProvider(shutdown_on_exit=False)
         provider.add_span_processor(SimpleSpanProcessor(self.exporter))
         self.traces = Traces(provider, incoming or {})
-        self.universe.listeners.append(self.traces.heard)
+        self.universe.listeners[:] = [self.traces.heard]
         self.universe.around = lambda world: traced(world, self.traces)
 
     @property
@@ -223,7 +227,45 @@ async def test_the_end_of_the_old_key_belongs_to_the_trace_of_its_rotation():
     (rotation,) = stage.rotations()
     retire = stage.one("retire")
     assert rotation.context.trace_id == retire.context.trace_id
-    assert "ci" == retire.attributes["rotator.policy"]
+    assert {
+        "rotator.policy": "ci",
+        "rotator.rotation_id": rotation.attributes["rotator.rotation_id"],
+        "rotator.key_id": rotation.attributes["rotator.old_key_id"],
+    } == dict(retire.attributes)
+
+
+@virtual
+async def test_another_process_that_revokes_the_old_key_says_whose_it_was():
+    stage = Watched()
+    stage.add(bounded=True)
+    await stage.come_by()
+    (rotation,) = stage.rotations()
+    stage.traces._contexts.clear()
+    await asyncio.sleep(3700)
+    await stage.come_by()
+
+    retire = stage.one("retire")
+    assert retire.parent is None
+    assert rotation.attributes["rotator.rotation_id"] == retire.attributes["rotator.rotation_id"]
+
+
+@pytest.mark.parametrize("bounded", [False, True])
+@virtual
+async def test_a_key_that_lay_on_the_disk_has_a_rotation_too(bounded):
+    stage = Watched(disks=1)
+    stage.add(bounded=bounded)
+    stage.script = [("write", Fault.KILLED_BEFORE)]
+    await stage.come_by()
+    stage.traces.close()
+    begun = stage.rotations()[0].attributes["rotator.rotation_id"]
+    stage.watch()
+    await stage.pause(40)
+    await stage.come_by()
+
+    (rotation,) = stage.rotations()
+    assert begun == rotation.attributes["rotator.rotation_id"]
+    assert "completed" == rotation.attributes["rotator.outcome"]
+    assert ["record", "verify", "store", "verify", "record"] == stage.steps(rotation)
 
 
 @virtual
@@ -275,6 +317,7 @@ async def test_what_is_no_trace_is_left_alone(incoming):
 async def test_requests_say_which_step_they_belong_to():
     stage = Watched()
     stage.add()
+    stage.add("bounded", bounded=True)
     seen, request = [], stage.universe.network.request
 
     async def noted(actor, kind, label, work):
@@ -283,13 +326,16 @@ async def test_requests_say_which_step_they_belong_to():
 
     stage.universe.network.request = noted
     await stage.come_by()
+    await asyncio.sleep(3700)
+    await stage.come_by()
 
     spans = {span.name: span for span in stage.spans}
-    for kind, name in (("mint", "mint"), ("write", "store"), ("try", "verify")):
+    steps = {"mint": "mint", "write": "store", "try": "verify", "revoke": "retire"}
+    for kind, name in steps.items():
         context = spans[name].context
         sent = f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
         assert (kind, sent) in seen
-    assert [None] == [sent for kind, sent in seen if kind == "list"]
+    assert {None} == {sent for kind, sent in seen if kind == "list"}
     assert {} == traceparent.headers()
 
 
@@ -329,7 +375,6 @@ def test_only_so_many_rotations_are_remembered():
 def test_an_event_of_another_policy_is_none_of_it():
     traces = Traces(TracerProvider(shutdown_on_exit=False), {})
     traces.heard(Event.ROTATION_COMPLETED, policy="ci", rotation_id="r")
-    traces.heard(Event.KEY_RETIRED, policy="ci", rotation_id="r")
     traces.heard(Event.DAEMON_STARTED)
 
     assert {} == traces._open

@@ -1,10 +1,14 @@
 """Whether to trace, and where to, by the standard variables; nothing is loaded without a wish."""
 
+import asyncio
 import sys
+import threading
+from types import SimpleNamespace
 
 import pytest
+from sim_stage import virtual
 
-from rotator.commands.tracing import tracing, wanted
+from rotator.commands.tracing import FLUSH_SECONDS, closed, tracing, wanted
 from rotator.events import Event
 from rotator.wiring import NOBODY
 
@@ -72,3 +76,24 @@ async def test_an_exporter_that_is_not_there_is_told():
     problem = "no exporter of traces is installed under the name 'zipkin' (OTEL_…)"
     assert [(Event.CONFIG_WARNING, {"problem": problem})] == emit.events
     assert 1 == len(emit.listeners)
+
+
+@virtual
+async def test_a_collector_that_takes_nothing_is_waited_for_no_longer_than_is_said():
+    gone = threading.Event()
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+
+    await closed(SimpleNamespace(close=gone.wait))
+
+    assert FLUSH_SECONDS == pytest.approx(loop.time() - began)
+    assert "traces" in {thread.name for thread in threading.enumerate() if thread.daemon}
+    gone.set()
+
+
+async def test_what_is_left_is_sent_before_the_end():
+    sent = []
+
+    await closed(SimpleNamespace(close=lambda: sent.append("all")))
+
+    assert ["all"] == sent

@@ -192,13 +192,18 @@ def test_a_clock_that_is_off_is_followed_or_not(minutes, text, note):
     assert (text, note) == (found.text, found.note)
 
 
-def test_a_token_should_outlast_the_longest_grace():
-    assert readiness.of_token(HOUR, HOUR) is None
-    found = readiness.of_token(HOUR - MINUTE, HOUR)
-    assert (
-        "the Vault token ends in 59m and cannot be renewed; the longest grace period is 1h"
-        == found.text
-    )
+@pytest.mark.parametrize(
+    ("renewable", "how", "wanted"),
+    [
+        (False, " and cannot be renewed", "that can be renewed"),
+        (True, ", however often it is renewed", "without `explicit_max_ttl`"),
+    ],
+)
+def test_a_token_should_outlast_the_longest_grace(renewable, how, wanted):
+    assert readiness.of_token(HOUR, HOUR, renewable=renewable) is None
+    found = readiness.of_token(HOUR - MINUTE, HOUR, renewable=renewable)
+    assert f"the Vault token ends in 59m{how}; the longest grace period is 1h" == found.text
+    assert found.remedy.startswith(f"a daemon needs a token {wanted}, or a login of its own")
 
 
 def test_errors_and_lacks_become_findings():

@@ -69,6 +69,22 @@ def test_every_kind_may_be_written(text, named):
     assert tuple(named) == loaded(notifying(text)).policies[0].hooks
 
 
+@pytest.mark.parametrize(
+    ("api", "trusted"),
+    [
+        ("", "ca.crt"),
+        (", api: https://k", "ca.crt"),
+        (", api: 'http://127.0.0.1:8001'", None),
+        (", api: https://k, ca_cert: own.pem", "own.pem"),
+    ],
+)
+def test_an_api_server_without_tls_needs_nobody_to_trust(api, trusted):
+    kubernetes = "workloads: [deployment/web], token: {file: secret}"
+    (made,) = hooks(f"[{{kubernetes: {{{kubernetes}{api}}}}}]").values()
+
+    assert trusted == (made.way.ca_cert and made.way.ca_cert.name)
+
+
 def test_without_any_nobody_hears():
     settings = loaded(VALID)
 
