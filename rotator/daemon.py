@@ -1,4 +1,4 @@
-"""The daemon: every policy is looked at in its moment, and all of them when keys are listed again.
+"""The daemon: every policy is looked at in its moment, and when its keys are listed otherwise.
 
 The scheduler only says when. The work is done by tasks that the daemon owns, because a scheduler
 that shuts down cancels what it runs, and a task may hold a key that nobody else has.
@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from rotator import __version__
 from rotator.events import Event
+from rotator.rest import Rest, print_of
 from rotator.roster import Roster
 from rotator.runner import Ending, Runner
 
@@ -20,12 +22,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from datetime import datetime
 
-    from rotator.journal import Journal
+    from rotator.keys import Scope
     from rotator.model import Policy
     from rotator.ports import World
     from rotator.reconcile import Reconciler
+    from rotator.rest import Pace
 
 _SOONEST = timedelta(seconds=1)
+#: So many policies are compared with a listing before others have their turn on the loop.
+_AT_A_TIME = 50
 
 
 class Agenda(Protocol):
@@ -53,9 +58,10 @@ class Daemon:
         policies: What to look after.
         agenda: Says when.
         concurrency: How many policies are worked at, at the same time.
-        relist: How often the provider's keys are listed again, and all policies looked at. What
-            somebody else did, at the provider, in the store or by a rotation, is noticed after this
-            at the latest; so is a moment that the scheduler slept through.
+        pace: How often the provider's keys are listed again, and by when every policy has been
+            looked at. What somebody else did at the provider or by a rotation is noticed after the
+            first at the latest, as is a moment that the scheduler slept through; what he did in the
+            store alone after the second.
     """
 
     def __init__(  # noqa: PLR0913 - wiring
@@ -66,18 +72,18 @@ class Daemon:
         agenda: Agenda,
         *,
         concurrency: int,
-        relist: timedelta,
+        pace: Pace,
     ) -> None:
         self._world = world
         self._reconciler = reconciler
         self._roster = Roster(policies)
         self._agenda = agenda
-        self._relist_period = relist
+        self._pace = pace
         self._runner = Runner(world, reconciler, concurrency=concurrency)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._failures: dict[str, int] = {}
-        #: What was last read; no raw keys are kept between two looks.
-        self._journals: dict[str, Journal] = {}
+        #: Of the last look at each that saw all there is.
+        self._rests: dict[str, Rest] = {}
         self._due: dict[str, datetime] = {}
         self._relisting: asyncio.Task[None] | None = None
 
@@ -92,7 +98,7 @@ class Daemon:
         )
         for policy in self._roster:
             self._begin(policy.name)
-        self._agenda.every("relist", self._relist_period, self._begin_relisting)
+        self._agenda.every("relist", self._pace.relist, self._begin_relisting)
         signal = await stop
         emit(Event.DAEMON_STOPPING, signal=signal, in_flight=self._reconciler.undelivered)
         self._agenda.stop()
@@ -135,8 +141,11 @@ class Daemon:
         self._failures[name] = attempt if failed else 0
         self._schedule(name, result.next_at)
         if result.snapshot is None:
+            if name in self._rests:
+                self._rests[name] = replace(self._rests[name], listed=None)
             return
-        journal = self._journals[name] = result.snapshot.journal
+        journal = result.snapshot.journal
+        self._rests[name] = Rest.after(result.snapshot, well=result.ending is Ending.WELL)
         if self._roster.settle(name, journal):
             self._schedule(name, self._world.clock.now())
         elif policy.leaving and journal.rotation is None and result.next_at is None:
@@ -156,7 +165,7 @@ class Daemon:
     def _make_room(self, name: str) -> None:
         """Forget a policy that has gone, and begin with those that had to wait for that."""
         if self._roster.get(name) is None:
-            for known in (self._failures, self._journals, self._due):
+            for known in (self._failures, self._rests, self._due):
                 known.pop(name, None)
             for new in self._roster.join():
                 self._begin(new)
@@ -177,17 +186,36 @@ class Daemon:
             self._relisting = self._own(self._relist())
 
     async def _relist(self) -> None:
-        """List the keys again, and look at all policies by that.
+        """List the keys again, and look at all policies that are not at rest, or have their turn.
 
-        Also at those for which the listing changes nothing: a rotation by hand, or a replica that
-        is gone, may have left an old key to be revoked, and the store may hold something else.
+        A rotation by hand, or a replica that is gone, may have left an old key to be revoked.
         """
         since = self._world.clock.now()
-        for policy in self._roster:
-            name = policy.name
-            journal = self._journals.get(name)
-            if name not in self._tasks and journal is not None:
-                # A look meets what goes wrong here too, says so and tries again.
-                with contextlib.suppress(Exception):
-                    await self._reconciler.keys(policy, journal, since=since)
-            self._begin(name)
+        turn = self._pace.turn(
+            {name: rest.looked_at for name, rest in self._rests.items() if rest.listed is not None}
+        )
+        unlisted: set[tuple[Scope, ...]] = set()
+        for count, policy in enumerate(self._roster):
+            scopes = policy.selector.scopes
+            try:
+                rests = scopes not in unlisted and await self._is_at_rest(policy, since)
+            except Exception:  # noqa: BLE001 - a look meets it too, says so and tries again
+                rests = False
+                unlisted.add(scopes)
+            if not rests or policy.name in turn:
+                self._begin(policy.name)
+            if count % _AT_A_TIME == 0:
+                await asyncio.sleep(0)
+
+    async def _is_at_rest(self, policy: Policy, since: datetime) -> bool:
+        """Whether a look would find what the last one found, by a listing from after ``since``.
+
+        Files on this machine are compared with the store at every look, so there is always one.
+        """
+        name = policy.name
+        rest, due = self._rests.get(name), self._due.get(name)
+        if rest is None or name in self._tasks:
+            return False
+        listed = print_of(await self._reconciler.keys(policy, rest.journal, since=since))
+        overdue = due is not None and due <= since
+        return listed == rest.listed and not overdue and not self._world.sinks.get(name)

@@ -19,6 +19,7 @@ from rotator.model import Target
 from rotator.notify.making import hooks_of
 from rotator.ports import NoSpool, World, unheard
 from rotator.reconcile import Reconciler
+from rotator.rest import Pace
 from rotator.settings import read_secret, schema
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class Watch:
 
 
 NOBODY = Watch()
+#: Policies that are looked at with every listing, in any case: a third of a second of CPU.
+_FEWEST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,12 @@ async def connected(
     finally:
         await issuer.close()
         await store.close()
+
+
+def pace_of(settings: Settings) -> Pace:
+    """How often a daemon lists keys, and looks at what that does not show."""
+    run = settings.root.run
+    return Pace(run.relist, run.recheck, fewest=_FEWEST)
 
 
 def _store(settings: Settings, emit: Emit, called: Called, read: Read) -> SecretStore:

@@ -19,7 +19,7 @@ from rotator.observe import observing
 from rotator.observe.progress import progress
 from rotator.runner import Ending, Runner
 from rotator.settings import Source
-from rotator.wiring import connected
+from rotator.wiring import connected, pace_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -105,7 +105,7 @@ async def _daemon(settings: Settings, source: Source, emit: Observer) -> int:
             settings.policies,
             SchedulerAgenda(services.world.clock),
             concurrency=settings.run.concurrency,
-            relist=settings.run.relist,
+            pace=pace_of(settings),
         )
 
         def take(new: Settings) -> None:

@@ -22,7 +22,7 @@ from rotator.sandbox.example import configuration, seed
 from rotator.sandbox.server import serving
 from rotator.sandbox.vault import live_vault, vault_app
 from rotator.settings import load
-from rotator.wiring import connected
+from rotator.wiring import connected, pace_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -103,7 +103,7 @@ async def demo(emit: Emit, say: Callable[[str], None], *, stand_in: bool) -> Out
                 settings.policies,
                 SchedulerAgenda(services.world.clock),
                 concurrency=settings.run.concurrency,
-                relist=settings.run.relist,
+                pace=pace_of(settings),
             )
             await _run(daemon, all_retired)
             for consumer in consumers:

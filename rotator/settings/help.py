@@ -90,6 +90,8 @@ HELP: dict[str, dict[str, str]] = {
         "handover": "Before a lost key is replaced, whoever may have it gets this long.",
         "notify_for": "How long a hook is tried that does not work; then it is given up.",
         "relist": "How often the daemon looks for keys that others have changed.",
+        "recheck": "Within this, every policy is looked at, though its keys be listed as before:"
+        " what others changed in the store alone is found.",
         "concurrency": "Policies, and requests to Arize, at the same time.",
     },
     "Log": {

@@ -119,6 +119,7 @@ class Run(Section):
     settle: Duration = timedelta(seconds=20)
     handover: Duration = timedelta(seconds=20)
     relist: Duration = timedelta(minutes=5)
+    recheck: Duration = timedelta(minutes=90)
     notify_for: Duration = timedelta(days=1)
     concurrency: int = Field(default=32, ge=1, le=1000)
 

@@ -15,6 +15,7 @@ from rotator import __version__
 from rotator.daemon import Daemon
 from rotator.events import Event
 from rotator.model import Choice, Selector
+from rotator.rest import Pace
 
 
 def run(stage):
@@ -164,8 +165,26 @@ async def test_it_notices_at_the_next_listing_what_a_person_has_put_into_the_sto
     assert {"store_holds_unknown_key"} == codes
 
 
+async def resting(*names):
+    """A daemon over policies that were rotated two hours ago, and what it asks for in a round."""
+    stage = Stage()
+    for name in names:
+        stage.add(name, bounded=True)
+    await stage.come_by()
+    process = run(stage)
+    await asyncio.sleep(2 * 3600 + 60)
+    stage.trace.clear()
+    return stage, process
+
+
+def asked(stage):
+    counts = Counter(label.partition(" ")[0] for label in stage.requests())
+    stage.trace.clear()
+    return counts
+
+
 @virtual
-async def test_with_nothing_due_it_lists_once_for_all_and_reads_what_each_has():
+async def test_while_a_grace_runs_it_lists_once_for_all_and_reads_what_each_has():
     stage = Stage()
     for name in "abc":
         stage.add(name, bounded=True)
@@ -175,9 +194,80 @@ async def test_with_nothing_due_it_lists_once_for_all_and_reads_what_each_has():
     stage.trace.clear()
     await asyncio.sleep(300)
 
-    asked = Counter(label.partition(" ")[0] for label in stage.requests())
-    assert {"list": 1, "load": 3, "read": 3} == asked
+    assert {"list": 1, "load": 3, "read": 3} == asked(stage)
     await stop(process)
+
+
+@virtual
+async def test_with_nothing_due_it_lists_once_for_all_and_looks_at_one_in_turn():
+    stage, process = await resting(*"abc")
+    for _ in "abc":
+        await asyncio.sleep(300)
+
+        assert {"list": 1, "load": 1, "read": 1} == asked(stage)
+    await stop(process)
+
+
+@virtual
+async def test_each_has_its_turn():
+    stage, process = await resting(*"abc")
+    since = EPOCH + timedelta(seconds=asyncio.get_running_loop().time())
+    await asyncio.sleep(900)
+    await stop(process)
+
+    looks = {name: [at for at in stage.shelf.looks[name] if at > since] for name in "abc"}
+    assert {"a": 1, "b": 1, "c": 1} == {name: len(times) for name, times in looks.items()}
+
+
+@virtual
+async def test_it_looks_at_that_policy_whose_key_is_listed_otherwise():
+    stage, process = await resting(*"abcdefgh")
+    key = stage.arize.find(stage.journal("h").current.key_id)
+    key.expires_at = key.expires_at + DAY
+    stage.universe.judge.births[key.redacted] = (EPOCH, key.expires_at)
+    await asyncio.sleep(300)
+    await stop(process)
+
+    assert {"list": 1, "load": 2, "read": 2} == asked(stage)
+
+
+@virtual
+async def test_a_moment_that_the_scheduler_slept_through_is_found_at_the_next_listing():
+    stage, process = await resting(*"abc")
+    process.daemon._due |= dict.fromkeys("abc", process.world.clock.now())
+    await asyncio.sleep(300)
+    await stop(process)
+
+    assert 3 == asked(stage)["load"]
+
+
+@virtual
+async def test_a_policy_that_needs_a_person_is_looked_at_with_every_listing():
+    stage, process = await resting(*"abc")
+    stage.shelf.put("apps/b/0", api_key="ak-somethingelsealtogether0123456789abcdef")
+    await asyncio.sleep(900)
+    known = said(process).count("policy.failed")
+    stage.trace.clear()
+    await asyncio.sleep(900)
+    await stop(process)
+
+    assert 1 <= known
+    assert known + 3 == said(process).count("policy.failed")
+    # And the others have their turns all the same.
+    assert {"list": 3, "load": 6, "read": 6} == asked(stage)
+
+
+@virtual
+async def test_when_keys_cannot_be_listed_all_are_looked_at_and_say_so():
+    stage, process = await resting(*"abc")
+    stage.script += [("list", Fault.REFUSED)] * 4
+    await asyncio.sleep(240)
+    stage.trace.clear()
+    await asyncio.sleep(60)
+    await stop(process)
+
+    retrying = [f["policy"] for _, e, _, f in process.actor.events if e == Event.POLICY_RETRYING]
+    assert {"a", "b", "c"} == set(retrying)
 
 
 @virtual
@@ -217,9 +307,10 @@ async def test_whoever_looks_on_is_shown_also_what_a_listing_alone_tells():
     seen = []
     process = stage.universe.process("daemon")
     world = replace(process.world, seen=lambda s, _: seen.append(s.keys))
-    agenda, often = SimAgenda(process.actor), timedelta(minutes=5)
+    agenda = SimAgenda(process.actor)
+    often = Pace(timedelta(minutes=5), timedelta(hours=1), fewest=1)
     daemon = Daemon(
-        world, process.reconciler, stage.universe.policies, agenda, concurrency=1, relist=often
+        world, process.reconciler, stage.universe.policies, agenda, concurrency=1, pace=often
     )
     process.stop = asyncio.get_running_loop().create_future()
     process.task = asyncio.create_task(daemon.run(process.stop))

@@ -141,6 +141,25 @@ async def test_a_daemon_gives_its_file_the_key_of_others_at_the_next_listing():
 
 
 @virtual
+async def test_a_daemon_mends_its_file_with_every_listing_also_when_all_is_at_rest():
+    stage, paper = Stage(), Paper()
+    stage.add("a", bounded=True)
+    stage.add("b", bounded=True)
+    await stage.come_by()
+    stage.universe.settled()
+    process = stage.universe.daemon()
+    process.world.sinks["a"] = (paper,)
+    await asyncio.sleep(2 * 3600 + 60)
+    for _ in range(2):
+        paper.holds = None
+        await asyncio.sleep(300)
+
+        assert Secret(stage.held("a")) == paper.holds
+    process.stop.set_result("SIGTERM")
+    await process.task
+
+
+@virtual
 async def test_a_provider_that_is_down_keeps_no_file_from_being_written():
     stage, paper = Stage(), Paper()
     stage.add(bounded=True)

@@ -76,11 +76,12 @@ def test_what_is_not_said_has_defaults():
     settings = loaded(VALID)
 
     assert ("https://api.arize.com", Limits()) == (settings.arize.url, settings.limits)
-    assert ("info", "auto", 32, timedelta(minutes=5)) == (
+    assert ("info", "auto", 32, timedelta(minutes=5), timedelta(minutes=90)) == (
         settings.log.level,
         settings.log.format,
         settings.run.concurrency,
         settings.run.relist,
+        settings.run.recheck,
     )
 
 

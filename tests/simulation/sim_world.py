@@ -28,6 +28,7 @@ from rotator.listings import Listings
 from rotator.model import Policy, Selector, Target
 from rotator.ports import World
 from rotator.reconcile import Reconciler
+from rotator.rest import Pace
 from rotator.runner import Runner
 from rotator.sandbox.arize_state import ArizeState
 from rotator.secrets import Secret
@@ -278,7 +279,8 @@ class Universe:
             self.policies,
             SimAgenda(process.actor),
             concurrency=8,
-            relist=timedelta(minutes=5),
+            # As with very many: one policy at a time is looked at in any case.
+            pace=Pace(timedelta(minutes=5), timedelta(days=1), fewest=1),
         )
         process.stop = asyncio.get_running_loop().create_future()
         process.task = asyncio.create_task(process.daemon.run(process.stop))
