@@ -15,6 +15,7 @@ from rotator.model import Held
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from rotator.journal import Journal
     from rotator.keys import Key, Minted
     from rotator.listings import Listings
     from rotator.model import Snapshot, Target
@@ -78,19 +79,15 @@ class Deliverer:
             Superseded: They carried our rotation on while we were held up, and theirs is the key.
         """
         found = await self._world.store.read(held.target)
-        if found.value in {held.value, minted.secret, None}:
+        if found.value == minted.secret:
             return found
-        if await self._is_ours(s) or await self._replaced_theirs(s, minted, found):
+        journal, _ = await self._world.store.load(s.policy.name)
+        if found.value in {held.value, None} and _in_flight(s, journal):
+            return found
+        # What was there before may be there again: somebody put it back after the rotation.
+        if _is_ours(s, journal) or await self._replaced_theirs(s, minted, found):
             return found
         raise Superseded
-
-    async def _is_ours(self, s: Snapshot) -> bool:
-        """Whether the journal still has us as the one who delivers: of two, one must give way."""
-        journal, _ = await self._world.store.load(s.policy.name)
-        rotation, begun = journal.rotation, s.journal.rotation
-        if rotation is None or begun is None or rotation.id != begun.id:
-            return False
-        return rotation.mints[-1:] == begun.mints[-1:]
 
     async def _replaced_theirs(self, s: Snapshot, minted: Minted, found: Held) -> bool:
         """Whether the two keys share an id, and ours is the one that goes on."""
@@ -116,6 +113,20 @@ class Deliverer:
             Event.DELIVERY_FAILED, level=level, target=str(held.target), attempt=attempt, **fields
         )
         await world.clock.sleep(urgent(attempt, left=left, jitter=world.jitter()))
+
+
+def _in_flight(s: Snapshot, journal: Journal) -> bool:
+    """Whether the rotation that ``s`` is about is not over."""
+    rotation, begun = journal.rotation, s.journal.rotation
+    return rotation is not None and begun is not None and rotation.id == begun.id
+
+
+def _is_ours(s: Snapshot, journal: Journal) -> bool:
+    """Whether the journal still has us as the one who delivers: of two, one must give way."""
+    rotation, begun = journal.rotation, s.journal.rotation
+    if rotation is None or begun is None:
+        return False
+    return _in_flight(s, journal) and rotation.mints[-1:] == begun.mints[-1:]
 
 
 def metadata_of(target: Target, key: Key | None, secret: Secret, now: datetime) -> dict[str, str]:

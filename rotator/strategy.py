@@ -53,13 +53,17 @@ def choose(s: Snapshot, key: Key, *, keep_date: bool = False) -> Plan | Refuse:
     While the former key is in the store, that is a reissue: refreshing the current one once more
     may cut the grace of its former secret.
 
+    A key that ends sooner than it did is reissued whatever the policy says: a refresh of somebody's
+    has replaced it, and another one could not lengthen its grace.
+
     ``keep_date``: a refresh far from the expiry asks for no longer life, whatever the policy says:
     today's service would refuse it, and what is broken is to work again first.
     """
     if s.policy.strategy is Choice.REISSUE or key.status is KeyStatus.REVOKED:
         return _reissue(s, key, _lifetime(s, key))
     if s.policy.strategy is Choice.REFRESH:
-        return _refresh(s, key, keep_date=keep_date)
+        reissued = _reissue(s, key, _lifetime(s, key)) if _was_replaced(s, key) else None
+        return reissued if isinstance(reissued, Plan) else _refresh(s, key, keep_date=keep_date)
     if s.journal.instead_of(key.id):
         return _reissue(s, key, _lifetime(s, key))
     if not s.own and (key.expires_at is None or _keeps_its_date(s, key)):
@@ -169,7 +173,7 @@ def _reissue(s: Snapshot, key: Key, lifetime: timedelta | None) -> Plan | Refuse
                 remedy="write them under `key.bindings` of the policy, or give the management key"
                 " the right to list service keys of the whole account",
             )
-    if key.expires_at is not None and lifetime is None and s.journal.rotation is None:
+    if _given_end(s, key) is not None and lifetime is None and s.journal.rotation is None:
         return _lifetime_unknown(key)
     grace = max(min(s.policy.grace, _left(s, key)), timedelta(0))
     return Plan("reissue", key, _from_now(s, lifetime), grace, lifetime, bindings)
@@ -190,10 +194,10 @@ def _lifetime(s: Snapshot, key: Key) -> timedelta | None:
     current = s.journal.current
     if current is not None and current.key_id == key.id and current.lifetime is not None:
         return current.lifetime
-    given_at = _rotated_at(s, key) or key.created_at
-    if key.expires_at is None or given_at is None:
+    given_at, ends = _rotated_at(s, key) or key.created_at, _given_end(s, key)
+    if ends is None or given_at is None:
         return None
-    given = key.expires_at - given_at
+    given = ends - given_at
     # Whoever tells that it ended before it began tells nothing.
     return given if given > timedelta(0) else None
 
@@ -211,6 +215,24 @@ def _rotated_at(s: Snapshot, key: Key) -> datetime | None:
         ),
         None,
     )
+
+
+def _given_end(s: Snapshot, key: Key) -> datetime | None:
+    """The end that ``key`` was given: it shows a sooner one, once a refresh has replaced it."""
+    if key.expires_at is None:
+        return None
+    journal, shown = s.journal, (key.id, str(key.redacted))
+    rotations = (one for one in (journal.rotation, *journal.doubted) if one is not None)
+    ends = [one.expires_at for one in rotations if (one.key_id, one.redacted) == shown]
+    current = journal.current
+    if current and current.expires_at and (current.key_id, current.redacted) == shown:
+        ends.append(current.expires_at)
+    return None if None in ends else max([key.expires_at, *filter(None, ends)])
+
+
+def _was_replaced(s: Snapshot, key: Key) -> bool:
+    given = _given_end(s, key)
+    return key.expires_at is not None and (given is None or key.expires_at < given - _MODESTY)
 
 
 def _keeps_its_date(s: Snapshot, key: Key) -> bool:

@@ -197,7 +197,7 @@ class Judge:
         if expires_at is None:
             return
         deadline = expires_at - policy.grace
-        late = started > max(deadline, expires_at - policy.before_expiry) + LATEST
+        late = started > max(deadline, expires_at - _margin(policy)) + LATEST
         if late and not self._world.excused(subject):
             self.violated(f"S2: {policy.name} was rotated only at {started}")
         openings = [each.opening(started - SKEW) for each in policy.windows]
@@ -225,8 +225,7 @@ class Judge:
                 if key.redacted == record.old_redacted and key.expires_at is not None
             ]
             expires_at = min([*([expires_at] if expires_at else []), *shown], default=None)
-            margin = policy.before_expiry or 2 * max(policy.grace, LIMITS.retry_budget)
-            return expires_at is not None and expires_at - margin <= latest
+            return expires_at is not None and expires_at - _margin(policy) <= latest
         return minted_at + policy.max_age <= latest
 
     def settled(self):
@@ -247,6 +246,7 @@ class Judge:
         """Everything has converged, no key is left behind, and nothing was ever shown."""
         if self.violations:
             raise Violation(self.violations[0])
+        self._assert_no_fault_of_ours()
         for subject in self._world.subjects:
             empty = not any(map(self._world.shelf.value, subject.policy.targets))
             # Which of two keys of a name is meant only a person knows, while no target has either.
@@ -262,6 +262,13 @@ class Judge:
             raise Violation(f"a sealed key stays on a disk: {self._world.disks_left}")
         for process in self._world.processes:
             self._assert_delivered(process)
+
+    def _assert_no_fault_of_ours(self):
+        """What goes wrong is always something that the program knows of, and so does the judge."""
+        for _, _, _, fields in (told for actor in self._world.actors for told in actor.events):
+            planted = str(fields.get("exception")) == "a fault in the adapter"
+            if fields.get("error_code") == "internal" and not planted:
+                raise Violation(f"internal: {fields['exception']}")
 
     def _assert_jitter_drawn_once(self):
         """Whoever says when a key is due for its expiry says the same moment, whenever he looks."""
@@ -338,8 +345,8 @@ class Judge:
         policy = subject.policy
         for key in alive:
             minted_at, _ = self.births[key.redacted]
-            margin = policy.before_expiry or 2 * max(policy.grace, LIMITS.retry_budget)
-            dying = key.expires_at is not None and key.expires_at - margin < now() - LATEST
+            ends = key.expires_at
+            dying = ends is not None and ends - _margin(policy) < now() - LATEST
             aged = policy.max_age is not None and minted_at + policy.max_age < now() - LATEST
             if (dying or aged) and not (policy.windows or policy.jitter):
                 raise Violation(f"S2: {policy.name} is due, and nobody rotates it")
@@ -365,3 +372,8 @@ class Judge:
         for raw in self._born:
             if raw[8:-5] in text:
                 raise Violation(f"S5: {raw[:6]} was shown")
+
+
+def _margin(policy):
+    """How long before its expiry a key is due."""
+    return policy.before_expiry or 2 * max(policy.grace, LIMITS.retry_budget)

@@ -38,9 +38,15 @@ DAY = timedelta(days=1)
 #: and lease, the sixth after every ``min_interval`` that a rotation out of luck waits for, the last
 #: when a key that nobody has used is given up for a stray.
 RESTING = (1, 11, 31, 70, 75, 140, 145, 1500)
-#: And every so many minutes, for the better part of a day, where somebody waits for a window.
+#: And every five minutes, for the better part of a day, where by the last look something is due.
 PASSING = range(5, 480, 5)
 MOMENTS = sorted({*RESTING, *PASSING})
+#: What says, of a policy, when there is something to do.
+_TELLING = {
+    Event.POLICY_PLANNED: "next_at",
+    Event.POLICY_FAILED: "retry_at",
+    Event.POLICY_SKIPPED_LOCKED: "until",
+}
 
 
 @dataclass
@@ -151,9 +157,10 @@ class Universe:
         """Passes of new processes, until all grace periods and pauses are over."""
         begun = asyncio.get_running_loop().time()
         for minutes in MOMENTS:
-            policies = self._worth_a_look(minutes)
+            at = begun + 60 * minutes
+            policies = self._worth_a_look(minutes, EPOCH + timedelta(seconds=at))
             if policies:
-                await asyncio.sleep(begun + 60 * minutes - asyncio.get_running_loop().time())
+                await asyncio.sleep(at - asyncio.get_running_loop().time())
                 await self.come_by(policies)
                 self.check()
 
@@ -164,31 +171,35 @@ class Universe:
             await self.come_by()
             self.disks_left += disk.entries.values()
 
-    def _worth_a_look(self, minutes):
-        """All at first and at last; in between those for which something may be due."""
+    def _worth_a_look(self, minutes, at):
+        """All at first and at last; in between those for which something may be due ``at`` then."""
         if minutes in {RESTING[0], RESTING[-1]}:
             return self.policies
-        waiting = self._is_waiting if minutes not in RESTING else lambda one: not self._is_calm(one)
-        return [one.policy for one in self.subjects if waiting(one)]
+        resting = minutes in RESTING
+        due = [one for one in self.subjects if one.planned is not None and one.planned <= at]
+        return [
+            one.policy
+            for one in self.subjects
+            if one in due or (resting and not self._is_calm(one))
+        ]
 
     async def come_by(self, policies=None, **options):
         """A pass, and what came of it: to whom was said that a person is needed."""
         process = self.once(policies or self.policies, **options)
         await process.ended(900)
-        failed = {
-            fields["policy"]: fields["error_code"]
-            for _, event, _, fields in process.actor.events
-            if event == Event.POLICY_FAILED
-        }
-        ahead = {
-            fields["policy"]: fields["next_at"]
-            for _, event, _, fields in process.actor.events
-            if event == Event.POLICY_PLANNED
-        }
+        failed, ahead = {}, {}
+        for _, event, _, fields in process.actor.events:
+            if event == Event.POLICY_FAILED:
+                failed[fields["policy"]] = fields["error_code"]
+            if event in _TELLING:
+                ahead[fields["policy"]] = fields[_TELLING[event]]
         for subject in self.subjects:
             if subject.policy in process.policies:
-                subject.refused = failed.get(subject.policy.name)
-                subject.planned = ahead.get(subject.policy.name, now())
+                name = subject.policy.name
+                subject.refused, subject.planned = failed.get(name), ahead.get(name, now())
+                if subject.planned is None and subject.refused:
+                    # Whoever is called every few minutes tries again.
+                    subject.planned = now()
         return failed
 
     def _is_calm(self, subject):
@@ -197,16 +208,6 @@ class Universe:
         todo = journal.rotation, journal.retiring, journal.doubted, journal.notices
         soon = subject.planned is not None and subject.planned < now() + 2 * DAY
         return not (soon or any(todo) or subject.acts or subject.refused)
-
-    def _is_waiting(self, subject):
-        """Whether it may still wait for a window, or for its share of the jitter."""
-        policy = subject.policy
-        if not (policy.windows or policy.jitter):
-            return False
-        _, journal = self.shelf.journals.get(policy.name, (0, Journal()))
-        current = journal.current
-        lives = current and (current.expires_at is None or current.expires_at > now() + 2 * DAY)
-        return not lives
 
     def check(self):
         self.judge.check()
