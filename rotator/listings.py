@@ -60,6 +60,8 @@ class Listings:
         known = self._taken.get(scope)
         if known is None or self._failed(known[1]) or self._is_old(known[0], since):
             task = asyncio.create_task(self._take(scope))
+            # Looked at, so that one that fails after all who waited were cancelled is no complaint.
+            task.add_done_callback(self._failed)
             known = self._taken[scope] = (self._clock.monotonic(), task)
         # Shielded: one policy that is cancelled must not take the listing from the others.
         return await asyncio.shield(known[1])

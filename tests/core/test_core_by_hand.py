@@ -47,6 +47,24 @@ async def rotated(stage, **rules):
     return policy, former
 
 
+@virtual
+async def test_who_wakes_up_with_a_key_that_was_given_up_does_not_write_it_over_the_former_one():
+    stage = Stage()
+    policy, former = stage.add(bounded=True), stage.held()
+    stage.script.append(("write", Fault.PAUSED_BEFORE))
+    first = stage.begin()
+    await until(lambda: stage.requests("write"))
+    first.actor.stop_until(400)
+    await asyncio.sleep(60)
+    await stage.come_by()
+    await roll_back(stage, policy)
+
+    await first.ended()
+
+    assert "rotation.superseded" in said(first)
+    assert former == stage.held()
+
+
 @ERAS
 @IDS
 @pytest.mark.parametrize("rules", [{}, {"bounded": True}, {"service": True}], ids=str)

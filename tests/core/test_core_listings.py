@@ -1,11 +1,12 @@
 """One listing a scope and a pass, however many want it."""
 
 import asyncio
+import gc
 from datetime import timedelta
 
 import pytest
 from sim_network import Fault
-from sim_stage import HOUR, Stage, virtual
+from sim_stage import HOUR, MINUTE, Stage, virtual
 
 from rotator.errors import Unavailable
 from rotator.keys import KeyType, Scope
@@ -106,6 +107,23 @@ async def test_one_who_is_cancelled_takes_the_answer_from_nobody():
 
     assert await second
     assert first.cancelled()
+
+
+@virtual
+async def test_an_answer_that_fails_when_nobody_waits_any_more_is_no_complaint():
+    stage = Stage()
+    shared, _ = listings(stage)
+    stage.script.append(("list", Fault.REFUSED))
+    first = asyncio.create_task(shared.get(USERS))
+    await asyncio.sleep(0)
+
+    first.cancel()
+    await asyncio.sleep(MINUTE.total_seconds())
+
+    assert first.cancelled()
+    # An exception that nobody has looked at fails every test here: see sim_loop.run.
+    del shared, first
+    gc.collect()
 
 
 @virtual

@@ -22,6 +22,7 @@ from pure_builders import (
     policy,
     record,
     service,
+    shown,
     snapshot,
 )
 
@@ -272,6 +273,35 @@ def with_lineage(given, label="old", **changes):
 
 def test_a_key_is_given_what_the_journal_says_its_predecessor_was_given():
     assert 60 * DAY == with_lineage(60 * DAY).lifetime
+
+
+@pytest.mark.parametrize("rules", [refreshing(), {}], ids=["refresh", "auto"])
+def test_a_key_that_a_refresh_has_replaced_is_reissued_with_the_life_it_was_given(rules):
+    # On today's service no refresh lengthens what is left of its grace.
+    old = key(expires_at=NOW + HOUR)
+    journal = lineage(current=current(expires_at=NOW + 80 * DAY))
+
+    plan = choose(snapshot(old, policy=policy(**rules), journal=journal), old)
+
+    assert ("reissue", 90 * DAY, HOUR) == (plan.strategy, plan.lifetime, plan.grace)
+
+
+def test_one_that_had_no_end_before_its_replacement_is_given_none():
+    old = key(expires_at=NOW + HOUR)
+    journal = lineage(doubted=(in_flight(expires_at=None).rotation,))
+
+    plan = choose(snapshot(old, policy=policy(**refreshing()), journal=journal), old)
+
+    assert ("reissue", None) == (plan.strategy, plan.expires_at)
+
+
+def test_one_that_was_refreshed_under_its_id_has_the_end_that_it_shows():
+    old = key(expires_at=NOW + 20 * DAY)
+    journal = lineage(current=current(expires_at=NOW + 80 * DAY, redacted=str(shown("before"))))
+
+    plan = choose(snapshot(old, policy=policy(**refreshing()), journal=journal), old)
+
+    assert ("refresh", old.expires_at) == (plan.strategy, plan.expires_at)
 
 
 def test_the_policy_overrules_the_journal():
