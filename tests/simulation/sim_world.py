@@ -158,11 +158,17 @@ class Universe:
         begun = asyncio.get_running_loop().time()
         for minutes in MOMENTS:
             at = begun + 60 * minutes
+            if minutes in RESTING:
+                # People may have been at it since the last look.
+                await self._until(at)
             policies = self._worth_a_look(minutes, EPOCH + timedelta(seconds=at))
             if policies:
-                await asyncio.sleep(at - asyncio.get_running_loop().time())
+                await self._until(at)
                 await self.come_by(policies)
                 self.check()
+
+    async def _until(self, moment):
+        await asyncio.sleep(moment - asyncio.get_running_loop().time())
 
     async def clean_disks(self):
         """Somebody comes by on every machine: nothing may lie there after that."""
