@@ -35,12 +35,14 @@ from rotator.secrets import Secret
 
 DAY = timedelta(days=1)
 #: Minutes after the last trouble at which somebody comes by. The fourth is after every grace period
-#: and lease, the sixth after every ``min_interval`` that a rotation out of luck waits for, the last
-#: when a key that nobody has used is given up for a stray.
-RESTING = (1, 11, 31, 70, 75, 140, 145, 1500)
+#: and lease, the sixth after every ``min_interval`` that a rotation out of luck waits for, ``SILENT``
+#: when a key that nobody has used is given up for a stray; what it was in the way of takes as long.
+SILENT = 1500
+RESTING = (1, 11, 31, 70, 75, 140, 145, SILENT, SILENT + 75, SILENT + 145)
 #: And every five minutes, for the better part of a day, where by the last look something is due.
 PASSING = range(5, 480, 5)
 MOMENTS = sorted({*RESTING, *PASSING})
+PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(minutes=20)
 #: What says, of a policy, when there is something to do.
 _TELLING = {
     Event.POLICY_PLANNED: "next_at",
@@ -76,6 +78,7 @@ class Subject:
     #: Why the last look at it asked for a person; or until when nothing is to be done.
     refused: str | None = None
     planned: datetime | None = EPOCH
+    pause: timedelta = PAUSE
 
 
 @dataclass
@@ -179,7 +182,7 @@ class Universe:
 
     def _worth_a_look(self, minutes, at):
         """All at first and at last; in between those for which something may be due ``at`` then."""
-        if minutes in {RESTING[0], RESTING[-1]}:
+        if minutes in {RESTING[0], SILENT}:
             return self.policies
         resting = minutes in RESTING
         due = [one for one in self.subjects if one.planned is not None and one.planned <= at]
@@ -202,10 +205,12 @@ class Universe:
         for subject in self.subjects:
             if subject.policy in process.policies:
                 name = subject.policy.name
+                again = subject.refused is not None and subject.refused == failed.get(name)
                 subject.refused, subject.planned = failed.get(name), ahead.get(name, now())
+                subject.pause = min(2 * subject.pause, LONGEST_PAUSE) if again else PAUSE
                 if subject.planned is None and subject.refused:
-                    # Whoever is called every few minutes tries again.
-                    subject.planned = now()
+                    # Whoever is called every few minutes tries again; not all of that is played.
+                    subject.planned = now() + subject.pause
         return failed
 
     def _is_calm(self, subject):
