@@ -37,7 +37,7 @@ from rotator.views import current_keys
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from rotator.journal import Journal
+    from rotator.journal import Current, Journal
     from rotator.keys import Key
     from rotator.listings import Listings
     from rotator.model import Policy, Spooled, Step
@@ -62,6 +62,23 @@ class Looked:
     rotated: bool = False
 
 
+@dataclass(slots=True)
+class Demand:
+    """A person wants a key replaced, once: the one that is current at the first look.
+
+    Whoever records a rotation after that has met it, in however many looks, and whoever began it.
+    """
+
+    _before: Current | None = None
+    _seen: bool = False
+
+    def stands(self, journal: Journal) -> bool:
+        """Whether nobody has met it yet; ``journal`` is the latest."""
+        if not self._seen:
+            self._before, self._seen = journal.current, True
+        return journal.current == self._before
+
+
 class Reconciler:
     """Looks after policies, one at a time for each; many may be looked after at once."""
 
@@ -70,8 +87,7 @@ class Reconciler:
         self._listings = listings
         self._rotator = Rotator(world, listings)
         self._finisher = Finisher(world)
-        #: By policy: how often a new key was found in the store. A demand is met then, even if
-        #: the look that found it ends by an error.
+        #: By policy: how often a new key was found in the store, even if the look ends by an error.
         self.promoted: Counter[str] = Counter()
         self._ends: dict[str, datetime | None] = {}
 
@@ -91,7 +107,7 @@ class Reconciler:
             await asyncio.wait(self._rotator.in_flight)
 
     async def reconcile(
-        self, policy: Policy, *, demanded: bool = False, seen: Snapshot | None = None
+        self, policy: Policy, *, demand: Demand | None = None, seen: Snapshot | None = None
     ) -> Looked:
         """Do for ``policy`` what is due now; ``seen`` is what was seen a moment ago, if anything.
 
@@ -101,26 +117,25 @@ class Reconciler:
         Raises:
             RotatorError: What stopped it. Whatever was begun is visible to the next look.
         """
-        s = seen or await self.gather(policy, demanded=demanded)
-        rotated, admitted, before = False, False, s.journal.current
+        s = seen or await self.gather(policy)
+        rotated, admitted = False, False
         for _ in range(_STEPS):
-            # Whoever recorded a rotation meanwhile did what was asked for.
-            demanded = demanded and s.journal.current == before
+            demanded = demand is not None and demand.stands(s.journal)
             step = decide(replace(s, demanded=demanded))
             if isinstance(step, Wait) and step.soon and step.until is not None:
                 await self._world.clock.sleep(step.until - s.now)
-                s = await self.gather(policy, demanded=demanded)
+                s = await self.gather(policy)
             elif isinstance(step, Wait | Locked | Refuse | Notify):
                 return Looked(step, s, rotated)
             elif isinstance(step, Mint) and not admitted and await self._waited(s):
                 # What was seen is old by now.
-                admitted, s = True, await self.gather(policy, demanded=demanded)
+                admitted, s = True, await self.gather(policy)
             else:
                 admitted = admitted and not isinstance(step, Mint)
                 rotated = rotated or isinstance(step, Promote)
                 self.promoted[policy.name] += isinstance(step, Promote)
                 seen = await self._act(s, step)
-                s = seen or await self.gather(policy, demanded=demanded)
+                s = seen or await self.gather(policy)
         raise Temporary(f"policy {policy.name} did not come to rest in {_STEPS} steps")
 
     async def _waited(self, s: Snapshot) -> bool:
@@ -130,14 +145,11 @@ class Reconciler:
         """
         return s.journal.rotation is None and await self._world.issuer.admit()
 
-    async def gather(
-        self, policy: Policy, *, demanded: bool = False, since: datetime | None = None
-    ) -> Snapshot:
+    async def gather(self, policy: Policy, *, since: datetime | None = None) -> Snapshot:
         """Look at everything a decision about ``policy`` depends on.
 
         Args:
             policy: What to look at.
-            demanded: A person wants it rotated now.
             since: For who only looks: a listing as old as this will do, if the journal has not
                 changed since. By default as for :meth:`keys`.
 
@@ -164,7 +176,6 @@ class Reconciler:
             now=world.clock.now(),
             me=world.me,
             limits=world.limits,
-            demanded=demanded,
             spooled=await self._opened(spooled, journal),
         )
         self._ends[policy.name] = next((key.expires_at for key in current_keys(s)), None)

@@ -19,6 +19,7 @@ from rotator.events import Event
 from rotator.model import Locked, Notify, Refuse
 from rotator.notices import behind
 from rotator.notify.notifier import Notifier
+from rotator.reconcile import Demand
 from rotator.retirement import lingering
 from rotator.sinks.keeper import Keeper
 from rotator.strategy import expiry_margin
@@ -73,15 +74,17 @@ class Runner:
         self._slots = asyncio.Semaphore(concurrency)
         self._planned: dict[str, datetime | None] = {}
 
-    async def look(self, policy: Policy, *, demanded: bool = False, attempt: int = 1) -> Result:
+    async def look(
+        self, policy: Policy, *, demand: Demand | None = None, attempt: int = 1
+    ) -> Result:
         """One look. Never raises but when cancelled; what went wrong is an event and the result.
 
         Args:
             policy: What to look after.
-            demanded: A person wants it rotated now.
+            demand: A person wants it rotated now.
             attempt: How many looks in a row this one is, should it fail as the others did.
         """
-        result = await self._look(policy, demanded=demanded, attempt=attempt)
+        result = await self._look(policy, demand, attempt)
         again = await self._keeper.keep(policy)
         if again is None:
             return result
@@ -89,9 +92,9 @@ class Runner:
         next_at = again if result.next_at is None else min(again, result.next_at)
         return replace(result, ending=Ending.BEHIND if well else result.ending, next_at=next_at)
 
-    async def _look(self, policy: Policy, *, demanded: bool, attempt: int) -> Result:
+    async def _look(self, policy: Policy, demand: Demand | None, attempt: int) -> Result:
         try:
-            looked, step = await self._reconcile(policy, demanded=demanded)
+            looked, step = await self._reconcile(policy, demand)
         except Temporary as error:
             return self._unready(policy, error, attempt)
         except RotatorError as error:
@@ -108,15 +111,13 @@ class Runner:
         return self._ended(policy, step, looked)
 
     async def _reconcile(
-        self, policy: Policy, *, demanded: bool
+        self, policy: Policy, demand: Demand | None
     ) -> tuple[Looked, Wait | Locked | Refuse]:
         """Reconcile, and tell hooks without a slot: they shall keep no key waiting."""
         seen, rotated = None, False
         while True:
             async with self._slots:
-                looked = await self._reconciler.reconcile(
-                    policy, demanded=demanded and not rotated, seen=seen
-                )
+                looked = await self._reconciler.reconcile(policy, demand=demand, seen=seen)
             rotated = rotated or looked.rotated
             if not isinstance(looked.step, Notify):
                 return replace(looked, rotated=rotated), looked.step
@@ -157,9 +158,9 @@ class Runner:
         clock = self._world.clock
         give_up_at = clock.monotonic() + patience.total_seconds()
         attempt, promoted = 1, self._reconciler.promoted[policy.name]
+        demand = Demand() if demanded else None
         while True:
-            met = self._reconciler.promoted[policy.name] > promoted
-            result = await self.look(policy, demanded=demanded and not met, attempt=attempt)
+            result = await self.look(policy, demand=demand, attempt=attempt)
             rotated = self._reconciler.promoted[policy.name] > promoted
             result = replace(result, rotated=rotated)
             if result.ending not in {Ending.UNREADY, Ending.BEHIND} or result.next_at is None:

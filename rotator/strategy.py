@@ -62,7 +62,7 @@ def choose(s: Snapshot, key: Key, *, keep_date: bool = False) -> Plan | Refuse:
     if s.policy.strategy is Choice.REISSUE or key.status is KeyStatus.REVOKED:
         return _reissue(s, key, _lifetime(s, key))
     if s.policy.strategy is Choice.REFRESH:
-        reissued = _reissue(s, key, _lifetime(s, key)) if _was_replaced(s, key) else None
+        reissued = _reissue(s, key, _lifetime(s, key)) if was_replaced(s, key) else None
         return reissued if isinstance(reissued, Plan) else _refresh(s, key, keep_date=keep_date)
     if s.journal.instead_of(key.id):
         return _reissue(s, key, _lifetime(s, key))
@@ -230,7 +230,8 @@ def _given_end(s: Snapshot, key: Key) -> datetime | None:
     return None if None in ends else max([key.expires_at, *filter(None, ends)])
 
 
-def _was_replaced(s: Snapshot, key: Key) -> bool:
+def was_replaced(s: Snapshot, key: Key) -> bool:
+    """Whether ``key`` lives for no more than its grace, because somebody has refreshed it."""
     given = _given_end(s, key)
     return key.expires_at is not None and (given is None or key.expires_at < given - _MODESTY)
 

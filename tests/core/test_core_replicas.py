@@ -70,6 +70,24 @@ async def test_a_process_that_wakes_up_with_a_key_that_was_given_up_gives_way():
 
 
 @virtual
+async def test_a_rotation_by_hand_that_another_process_carries_out_is_not_made_again():
+    stage = Stage()
+    stage.add(bounded=True)
+    stage.script.append(("save", Fault.LOST))
+    by_hand = stage.begin(demanded=True)
+    await until(lambda: "ci" in stage.shelf.journals)
+    by_hand.actor.stop_until(50)
+    await asyncio.sleep(35)
+
+    await stage.come_by()
+    await by_hand.ended()
+
+    assert ["rotation_was_demanded"] == [one.reason for one in stage.journal().history]
+    assert 1 == len(mints(stage))
+    assert "policy.failed" not in said(by_hand)
+
+
+@virtual
 async def test_a_cancelled_process_delivers_what_it_has_minted():
     stage = Stage()
     stage.add()

@@ -35,8 +35,8 @@ from rotator.secrets import Secret
 
 DAY = timedelta(days=1)
 #: Minutes after the last trouble at which somebody comes by. The fourth is after every grace period
-#: and lease, the sixth after every ``min_interval`` that a rotation out of luck waits for, ``SILENT``
-#: when a key that nobody has used is given up for a stray; what it was in the way of takes as long.
+#: and lease, the sixth after every ``min_interval`` that a rotation out of luck waits for. At
+#: ``SILENT`` a key that nobody has used is given up for a stray, and what waited for that goes on.
 SILENT = 1500
 RESTING = (1, 11, 31, 70, 75, 140, 145, SILENT, SILENT + 75, SILENT + 145)
 #: And every five minutes, for the better part of a day, where by the last look something is due.
