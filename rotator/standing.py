@@ -15,6 +15,7 @@ from rotator.drift import verdict
 from rotator.notices import behind
 from rotator.outlook import Outlook, outlook, rotation_ahead, unseen
 from rotator.retirement import lingering, retires_at
+from rotator.suspension import overdue_since
 from rotator.views import born_at, current_keys
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class State(StrEnum):
     PERSON = "person"
     #: Nothing yet: it is tried again by itself. Still, something went wrong.
     WARNING = "warning"
+    #: Nothing, for somebody wants it so; perhaps in the way of a rotation.
+    SUSPENDED = "suspended"
     #: Nothing: somebody is at it.
     BUSY = "busy"
     #: Somebody who runs ``rotator run``: there is something to do now.
@@ -104,6 +107,17 @@ class Standing:
     worries: tuple[str, ...] = ()
     lease_owner: str | None = None
     lease_until: datetime | None = None
+    #: Since when a rotation is due that a suspension stops; None where none is.
+    overdue_since: datetime | None = None
+
+    @property
+    def stopped(self) -> str:
+        """That a suspension has stopped a rotation, and what ends that; else nothing."""
+        if self.overdue_since is None:
+            return ""
+        since, name = words.moment(self.overdue_since), self.outlook.policy
+        how = f"remove `suspend`, or run `rotator run --rotate {name}`"
+        return f"suspended, and overdue since {since}: {how}"
 
 
 def standing(s: Snapshot) -> Standing:
@@ -127,6 +141,7 @@ def standing(s: Snapshot) -> Standing:
         worries=worries,
         lease_owner=lease.owner if lease else None,
         lease_until=lease.until if lease else None,
+        overdue_since=overdue_since(s),
     )
 
 
@@ -230,4 +245,6 @@ def _state(s: Snapshot, row: Outlook, *, worried: bool) -> State:
         return State.WARNING
     if s.journal.rotation is not None or row.action == "locked":
         return State.BUSY
+    if s.policy.suspend:
+        return State.SUSPENDED
     return State.DUE if row.at is not None and row.at <= s.now else State.WELL

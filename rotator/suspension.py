@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from rotator.drift import store_has_drifted
 from rotator.model import OnDrift, Reason, Refuse, Wait
 from rotator.notices import upcoming
-from rotator.views import current_keys, expiry_due
+from rotator.views import age_due, current_keys, expiry_due
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from rotator.model import Snapshot, Step
 
 
@@ -34,3 +36,17 @@ def policy_is_suspended(s: Snapshot) -> Step | None:
         Reason("policy_is_suspended", f"{text}, and its key {due.reason.text}"),
         remedy=f"remove `suspend`, or run `rotator run --rotate {s.policy.name}`",
     )
+
+
+def overdue_since(s: Snapshot) -> datetime | None:
+    """Since when a rotation would be due, were the policy not suspended; None while none would.
+
+    Windows are left out: what they delay is not what somebody has stopped.
+    """
+    found = current_keys(s)
+    if not s.policy.suspend or s.journal.rotation is not None or len(found) != 1:
+        return None
+    free = replace(s, policy=replace(s.policy, windows=()))
+    dues = (expiry_due(free, found[0]), age_due(free, found[0]))
+    past = [due.at for due in dues if due is not None and due.at <= s.now]
+    return min(past, default=None)

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from rotator.standing import Standing
 
 #: What is explained below the table.
-_EXPLAINED = {State.FAILED, State.PERSON, State.WARNING}
+_EXPLAINED = {State.FAILED, State.PERSON, State.WARNING, State.SUSPENDED}
 _SUMMARY = {
     State.FAILED: ("could not be looked at", "could not be looked at"),
     State.PERSON: ("needs a person", "need a person"),
     State.WARNING: ("has a warning", "have a warning"),
+    State.SUSPENDED: ("is suspended", "are suspended"),
     State.BUSY: ("is being rotated", "are being rotated"),
     State.DUE: ("is due", "are due"),
     State.WELL: ("is well", "are well"),
@@ -79,6 +80,8 @@ def _explained(row: Standing) -> Iterator[str]:
         yield coming.text
         if coming.remedy:
             yield f"remedy: {coming.remedy}"
+    elif row.stopped:
+        yield row.stopped
     yield from row.worries
 
 

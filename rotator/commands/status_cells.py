@@ -42,6 +42,7 @@ _STATES = {
     State.FAILED: Cell("not seen", "bold red"),
     State.PERSON: Cell("needs you", "bold red"),
     State.WARNING: Cell("warning", "yellow"),
+    State.SUSPENDED: Cell("suspended", "yellow"),
     State.BUSY: Cell("rotating", "cyan"),
     State.DUE: Cell("due", "cyan"),
     State.WELL: Cell("well", "green"),
@@ -93,6 +94,8 @@ def _expires(row: Standing, now: datetime) -> Cell:
 
 
 def _next(row: Standing, now: datetime) -> Cell:
+    if row.overdue_since is not None:
+        return Cell(f"overdue {words.length(now - row.overdue_since)}", "yellow")
     coming = row.ahead
     what = coming.doing
     if coming.at is None:

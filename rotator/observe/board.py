@@ -29,6 +29,8 @@ _BEAT, BOUND = timedelta(seconds=1), timedelta(seconds=30)
 _OUTCOMES = {401: "denied", 403: "denied", 404: "not_found", 429: "limited"}
 _OUTCOMES |= dict.fromkeys((412, 472, 473), "unavailable")
 _FAMILIES = {2: "ok", 3: "refused", 4: "refused"}
+#: What is counted of the policies of a pass.
+_CAME_OF_IT = ("rotated", "failed", "skipped", "behind")
 #: Nothing is wrong with the request, and the service does not do its work.
 _DOWN = {"limited", "unavailable", "no_answer"}
 
@@ -80,6 +82,19 @@ class Token:
     ttl: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A pass that came to its end: seconds, and the number of policies by what came of them."""
+
+    seconds: float
+    policies: dict[str, int]
+
+    @property
+    def good(self) -> bool:
+        """Whether it ends with exit code 0."""
+        return not self.policies["failed"] and not self.policies["behind"]
+
+
 class Board:
     """See above.
 
@@ -108,6 +123,8 @@ class Board:
         self.services = {name: Service() for name in services}
         self.token = Token()
         self.skew = 0.0
+        #: None in a daemon, and as long as a pass is under way.
+        self.passed: Passed | None = None
         #: When the loop turned last; None where there is none that should.
         self.turned_at: datetime | None = None
 
@@ -169,6 +186,10 @@ class Board:
                 self._put(replace(row, undelivered=False, grace_deadline=None))
             case Event.VAULT_LOGIN | Event.VAULT_RENEWED:
                 self.token = self._token(fields.get("ttl_seconds"))
+            case Event.PASS_COMPLETED:
+                seconds = float(str(fields["duration_seconds"]))
+                counts = {name: int(str(fields[name])) for name in _CAME_OF_IT}
+                self.passed = Passed(seconds, counts)
             case Event.CLOCK_SKEWED:
                 self.skew = float(str(fields["skew_seconds"]))
             case _:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,7 +113,7 @@ class Metrics:
         return content_type, encode(self._registry)
 
     def write(self, file: Path) -> None:
-        """Write what is true now, for node_exporter's textfile collector.
+        """Write what is true now, for node_exporter's textfile collector, and how the pass ended.
 
         Counters and histograms are left out: those of a process that ends at once begin anew in
         each run, and would only look like numbers that mean something.
@@ -120,7 +121,7 @@ class Metrics:
         Raises:
             OSError: The file cannot be written.
         """
-        text = generate_latest(self._now)
+        text = generate_latest(self._now) + generate_latest(_Ended(self._board, _success(file)))
         handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
         draft = Path(name)
         try:
@@ -181,6 +182,47 @@ class _Now:
             if known.lease_until > self._board.now():
                 family.add_metric([row.policy, known.lease_owner], known.lease_until.timestamp())
         return family
+
+
+class _Ended:
+    """How a pass ended, just now. A collector of prometheus-client's.
+
+    Args:
+        board: Where it is read.
+        success: When an earlier one ended well, as seconds since 1970.
+    """
+
+    def __init__(self, board: Board, success: float | None) -> None:
+        self._board = board
+        self._success = success
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Read the board."""
+        passed, now = self._board.passed, self._board.now().timestamp()
+        facts = (
+            (catalogue.RUN_ENDED, now),
+            (catalogue.RUN_SUCCESS, now if passed and passed.good else self._success),
+            (catalogue.RUN_SECONDS, passed.seconds if passed else None),
+        )
+        for metric, value in facts:
+            family = _family(metric)
+            if value is not None:
+                family.add_metric([], value)
+            yield family
+        family = _family(catalogue.RUN_POLICIES)
+        for outcome, count in passed.policies.items() if passed else ():
+            family.add_metric([outcome], count)
+        yield family
+
+
+def _success(file: Path) -> float | None:
+    """When a pass that has written ``file`` ended well."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+    found = re.search(rf"^{catalogue.RUN_SUCCESS.name} ([0-9.e+]+)$", text, re.MULTILINE)
+    return float(found[1]) if found else None
 
 
 def _family(metric: Metric) -> GaugeMetricFamily:

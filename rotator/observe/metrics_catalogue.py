@@ -100,6 +100,11 @@ OF_POLICY: tuple[OfPolicy, ...] = (
         _seen(_next_rotation),
     ),
     OfPolicy(
+        "rotator_rotation_overdue_since_timestamp_seconds",
+        "Since when a rotation is due that `suspend` stops; absent while none is.",
+        _seen(lambda known: known.overdue_since),
+    ),
+    OfPolicy(
         "rotator_rotation_in_flight",
         "1 while a rotation is begun and not recorded, by whatever process.",
         _seen(lambda known: known.in_flight is not None),
@@ -181,6 +186,26 @@ TOKEN_TTL = Metric(
     "Life of the token for Vault when it was last given or prolonged; absent for one without end.",
 )
 
+#: Of a pass, at its end: what a batch job is judged by.
+RUN_ENDED = Metric("rotator_run_completed_timestamp_seconds", "gauge", "When the last pass ended.")
+RUN_SUCCESS = Metric(
+    "rotator_run_success_timestamp_seconds",
+    "gauge",
+    "When a pass ended last with exit code 0: kept from file to file, absent until there is one.",
+)
+RUN_SECONDS = Metric(
+    "rotator_run_duration_seconds",
+    "gauge",
+    "How long the last pass took; absent when a signal ended it.",
+)
+RUN_POLICIES = Metric(
+    "rotator_run_policies",
+    "gauge",
+    "Policies of the last pass that were `rotated`, `failed`, `skipped` (another process was at "
+    "them) or are `behind` (rotated perhaps, and a hook or a file lacks it).",
+    ("outcome",),
+)
+
 #: Counted in this process, from its start.
 REQUESTS = Metric(
     "rotator_requests",
@@ -221,6 +246,7 @@ DANGER_SECONDS = Metric(
 EVENTS = Metric("rotator_events", "counter", "Events, by name; see docs/events.md.", ("event",))
 
 PROCESS = (BUILD, POLICIES, TURNED, SKEW, TOKEN_EXPIRY, TOKEN_TTL)
+RUN = (RUN_ENDED, RUN_SUCCESS, RUN_SECONDS, RUN_POLICIES)
 COUNTED = (
     REQUESTS,
     REQUEST_SECONDS,
@@ -234,4 +260,4 @@ COUNTED = (
 def every() -> tuple[Metric, ...]:
     """All metrics of rotator's own."""
     of_policy = (Metric(one.name, "gauge", one.text, ("policy",)) for one in OF_POLICY)
-    return (*of_policy, LEASE, *PROCESS, *COUNTED)
+    return (*of_policy, LEASE, *PROCESS, *RUN, *COUNTED)

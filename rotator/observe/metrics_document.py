@@ -20,7 +20,8 @@ _INTRO = """\
 `http: {}` in the configuration has the daemon serve them at `http://127.0.0.1:9321/metrics`, as
 OpenMetrics to whoever accepts that, and as Prometheus' text format to others. A pass (`--once`,
 `--rotate`) writes them with `--metrics-file FILE.prom` for the textfile collector of node_exporter:
-only what is true at its end, since the counters of a process that ends at once mean nothing.
+only what is true at its end, and how it ended, since the counters of a process that ends at once
+mean nothing.
 
 - **Names are stable.** A metric never changes its meaning: it is retired, and a new one takes its
   place. New metrics, and new values of a label, may come with any release.
@@ -35,6 +36,7 @@ How to use them, with alerts and a dashboard: [monitoring.md](monitoring.md).
 _GROUPS = (
     ("A policy", "Seen at the last look, or by an event since. Every label set has `policy`."),
     ("The process", "True in the moment of reading. The two of the token are about Vault only."),
+    ("A pass", "How it ended. Only in the file of `--metrics-file`."),
     ("Counted", "In this process, from its start. Not in the file of a pass."),
 )
 _OTHERS = """\
@@ -45,9 +47,9 @@ Beside these there are `process_cpu_seconds_total`, `process_resident_memory_byt
 
 def document() -> str:
     """The whole of ``docs/metrics.md``."""
-    others = catalogue.PROCESS + catalogue.COUNTED
-    of_policy = [metric for metric in catalogue.every() if metric not in others]
-    groups = zip(_GROUPS, (of_policy, catalogue.PROCESS, catalogue.COUNTED), strict=True)
+    others = (catalogue.PROCESS, catalogue.RUN, catalogue.COUNTED)
+    of_policy = [metric for metric in catalogue.every() if all(metric not in one for one in others)]
+    groups = zip(_GROUPS, (of_policy, *others), strict=True)
     tables = (line for (title, text), metrics in groups for line in _table(title, text, metrics))
     return "\n".join((_INTRO, *tables, _OTHERS))
 

@@ -84,6 +84,13 @@ def test_what_comes_next_is_told_with_its_time(coming, state, expected):
     assert expected == told("next", coming=coming, state=state)
 
 
+def test_what_a_suspension_stops_is_told_with_its_time():
+    stopped = {"state": State.SUSPENDED, "overdue_since": NOW - 3 * DAY}
+
+    assert ("suspended", "overdue 3d") == (told("state", **stopped), told("next", **stopped))
+    assert "reissue in 6d" == told("next", state=State.SUSPENDED)
+
+
 def test_the_reason_is_the_name_of_the_check():
     assert "key_near_expiry" == told("why")
 

@@ -172,6 +172,9 @@ def test_a_pass_serves_nothing_and_writes_its_metrics_into_a_file(stage):
     text = file.read_text()
     assert re.search(r'^rotator_next_rotation_timestamp_seconds\{policy="ci"\}', text, re.MULTILINE)
     assert "_total" not in text
+    ended, well = sample(text, "run_completed_timestamp"), sample(text, "run_success_timestamp")
+    assert ended == well == pytest.approx(stage.now.timestamp(), abs=60)
+    assert 0 < sample(text, "run_duration") < 60
 
 
 def test_a_pass_that_fails_writes_its_metrics_too(stage):
@@ -181,6 +184,31 @@ def test_a_pass_that_fails_writes_its_metrics_too(stage):
 
     assert 1 == run.code
     assert 'rotator_policy_failing_since_timestamp_seconds{policy="ci"}' in file.read_text()
+
+
+def sample(text, name):
+    """What the file says of the pass; None where it says nothing."""
+    found = re.search(rf"^rotator_{name}_seconds (\S+)$", text, re.MULTILINE)
+    return float(found[1]) if found else None
+
+
+def test_when_a_pass_ended_well_is_known_also_after_one_that_failed(stage):
+    file = stage.folder / "rotator.prom"
+    asked = ("--once", "--patience", "1s", "--metrics-file", str(file))
+    stage.vault.sealed = True
+    stage.run(*asked)
+    assert sample(file.read_text(), "run_completed_timestamp") is not None
+    assert sample(file.read_text(), "run_success_timestamp") is None
+    stage.vault.sealed = False
+    stage.run(*asked)
+    well = sample(file.read_text(), "run_success_timestamp")
+    stage.vault.sealed = True
+    stage.run(*asked)
+
+    text = file.read_text()
+    assert well == sample(text, "run_success_timestamp")
+    assert well < sample(text, "run_completed_timestamp")
+    assert 'rotator_run_policies{outcome="failed"} 1.0' in text
 
 
 def test_metrics_that_cannot_be_written_are_no_secret_and_no_failure_of_the_pass(stage):

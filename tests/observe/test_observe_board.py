@@ -10,7 +10,7 @@ from pure_builders import HOUR, MINUTE, NOW, in_flight, key, snapshot
 from rotator.decide import decide
 from rotator.events import Event
 from rotator.model import Mint
-from rotator.observe.board import Service, Token, outcome_of
+from rotator.observe.board import Passed, Service, Token, outcome_of
 
 
 def row(board):
@@ -109,10 +109,20 @@ def test_a_look_while_a_key_is_undelivered_does_not_say_otherwise():
     assert row(known).undelivered
 
 
+@pytest.mark.parametrize(("failed", "behind", "good"), [(0, 0, True), (1, 0, False), (0, 1, False)])
+def test_a_pass_ends_well_when_nothing_is_left_to_do(failed, behind, good):
+    known, counts = board(), {"rotated": 2, "failed": failed, "skipped": 1, "behind": behind}
+    assert known.passed is None
+    known.heard(Event.PASS_COMPLETED, policies=3, duration_seconds=1.5, **counts)
+
+    assert Passed(1.5, counts) == known.passed
+    assert good == known.passed.good
+
+
 def test_events_of_unknown_policies_and_of_none_change_nothing():
     known = board()
     for event in Event:
-        if event is not Event.CLOCK_SKEWED:
+        if event not in {Event.CLOCK_SKEWED, Event.PASS_COMPLETED}:
             known.heard(event, policy="other", **FAILED)
             known.heard(event)
 

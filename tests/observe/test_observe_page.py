@@ -101,6 +101,15 @@ def test_what_is_most_urgent_stands_on_top():
     assert ["d", "c", "b", "a"] == rows[:4]
 
 
+def test_what_a_suspension_stops_is_told_with_what_ends_it():
+    rules = policy(suspend=True, max_age=30 * DAY)
+    seen = Seen(look(board(), snapshot(key(created_at=NOW - 40 * DAY), policy=rules)))
+
+    shown = str(key().redacted)
+    assert f"ci-key|suspended|{shown}|40d| in 80d|overdue 10d" == seen.row("ci-key")
+    assert "suspended, and overdue since 2026-11-13 08:31 UTC: remove `suspend`, or" in seen.text
+
+
 def test_drift_is_told_with_its_verdict():
     seen = Seen(look(board(), drifted()))
 

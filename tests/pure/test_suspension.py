@@ -1,6 +1,7 @@
 """Policies that begin nothing: suspended, or configured no more."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from pure_builders import (
@@ -25,6 +26,9 @@ from rotator.decide import decide
 from rotator.journal import Journal
 from rotator.model import Deliver, Mint, OnDrift, Promote, Reason, Refuse, Retire, Wait
 from rotator.outlook import outlook
+from rotator.pacing import Opening
+from rotator.standing import standing
+from rotator.suspension import overdue_since
 
 SUSPENDED = Reason("policy_is_suspended", "the policy is suspended")
 LEAVING = Reason("policy_is_leaving", "the configuration has this policy no more")
@@ -143,3 +147,38 @@ def test_those_that_are_in_use_are_not_waited_for():
 
 def test_what_it_has_begun_ends():
     assert isinstance(decide(leaving(key(), new(), holding=("new",), journal=in_flight())), Promote)
+
+
+@pytest.mark.parametrize(
+    ("s", "since"),
+    [
+        (suspended(key()), None),
+        (suspended(DUE), NOW - DAY),
+        (suspended(endless()), None),
+        (suspended(), None),
+        (suspended(key(), key("two")), None),
+        (suspended(key(created_at=NOW - 40 * DAY), max_age=30 * DAY), NOW - 10 * DAY),
+        (suspended(key(created_at=NOW - 20 * DAY), max_age=30 * DAY), None),
+        (suspended(DUE, max_age=30 * DAY, journal=in_flight(mint(at=NOW))), None),
+        (snapshot(DUE), None),
+    ],
+)
+def test_a_rotation_that_is_stopped_is_known_by_when_it_was_due(s, since):
+    assert since == overdue_since(s)
+
+
+def test_a_window_does_not_hide_what_the_suspension_stops():
+    later = SimpleNamespace(opening=lambda moment: Opening(moment + HOUR, moment + 2 * HOUR))
+    old = key(created_at=NOW - 40 * DAY)
+
+    assert NOW - 10 * DAY == overdue_since(suspended(old, max_age=30 * DAY, windows=(later,)))
+
+
+def test_who_asks_is_told_what_ends_it():
+    row = standing(suspended(key(created_at=NOW - 40 * DAY), max_age=30 * DAY))
+
+    assert "" == standing(suspended(key())).stopped
+    assert row.stopped == (
+        "suspended, and overdue since 2026-11-13 08:31 UTC: remove `suspend`, or run"
+        " `rotator run --rotate ci-key`"
+    )

@@ -24,6 +24,7 @@ _STATES = {
     State.FAILED: "not seen",
     State.PERSON: "needs you",
     State.WARNING: "warning",
+    State.SUSPENDED: "suspended",
     State.BUSY: "rotating",
     State.DUE: "due",
     State.WELL: "well",
@@ -77,7 +78,9 @@ def _seen(known: Standing, now: datetime) -> Cells:
         cells["expires"] = "never" if ends is None else _expiry(known, ends, now)
     if known.born_at is not None:
         cells["age"] = words.length(now - known.born_at)
-    if ahead.at is not None:
+    if known.overdue_since is not None:
+        cells["next"] = f"overdue {words.length(now - known.overdue_since)}"
+    elif ahead.at is not None:
         when = f"in {words.length(ahead.at - now)}" if ahead.at > now else "now"
         cells["next"] = element("span", f"{ahead.doing} {when}", title=ahead.text)
     if known.old_keys:
@@ -139,10 +142,13 @@ def _why(row: Row, now: datetime) -> str:
     if row.trouble is not None:
         since = words.length(now - row.trouble.since)
         return f"for {since}: {row.trouble.error}. {row.trouble.remedy}".rstrip()
-    if row.standing is None or row.standing.state in {State.WELL, State.DUE}:
+    known = row.standing
+    if known is None or known.state in {State.WELL, State.DUE}:
         return ""
-    coming, worries = row.standing.outlook, row.standing.worries
+    coming, worries = known.outlook, known.worries
     said = [coming.text, coming.remedy] if coming.needs_a_person or not worries else []
+    if known.stopped and not coming.needs_a_person:
+        said = [known.stopped]
     return ". ".join(part for part in (*said, *worries) if part)
 
 
