@@ -11,10 +11,11 @@ import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from rotator import lineage, transitions
+from rotator import facts, lineage, transitions
 from rotator.backoff import urgent
 from rotator.delivery import metadata_of
 from rotator.errors import NotFound, Rejected, RotatorError, Temporary
+from rotator.events import Event
 from rotator.keys import Key
 from rotator.model import Held, Refuse
 from rotator.rotation import save
@@ -59,7 +60,8 @@ class ByHand:
         key = _granted(lineage.adoptable(s, secret))
         if lineage.is_adopted(s, secret):
             return Placed(s, key, ())
-        return await self._place(s, key, secret, lambda s: lineage.adopted(s, key, secret))
+        told = Event.KEY_ADOPTED
+        return await self._place(s, key, secret, lambda s: lineage.adopted(s, key, secret), told)
 
     async def roll_back(self, policy: Policy) -> Placed:
         """Put the key back that the last rotation replaced, while its grace runs.
@@ -79,7 +81,10 @@ class ByHand:
         then = replace(s, journal=lineage.put_back(s, old, secret, number))
         if refusal := lineage.irreplaceable(then):
             raise _error(refusal)
-        return await self._place(s, key, secret, lambda s: lineage.put_back(s, old, secret, number))
+        told = Event.KEY_PUT_BACK
+        return await self._place(
+            s, key, secret, lambda s: lineage.put_back(s, old, secret, number), told
+        )
 
     async def _found(self, s: Snapshot, old: Former) -> Secret:
         """The raw key: at a target that has it still, or among what targets held before."""
@@ -101,9 +106,14 @@ class ByHand:
         )
 
     async def _place(
-        self, s: Snapshot, key: Key, secret: Secret, then: Callable[[Snapshot], Journal]
+        self,
+        s: Snapshot,
+        key: Key,
+        secret: Secret,
+        then: Callable[[Snapshot], Journal],
+        told: Event,
     ) -> Placed:
-        """Prove, take the lease, write, let go of the lease."""
+        """Prove, take the lease, write each target and say so, let go of the lease."""
         world = self._world
         if not await world.issuer.accepts(secret):
             raise Rejected(
@@ -122,12 +132,24 @@ class ByHand:
             for at, one in enumerate(s.held):
                 if one.value != secret:
                     held[at] = await self._write(one, key, secret, until)
+                    self._tell(told, s, key, one, held[at])
         finally:
             # Should this fail, the lease runs out by itself.
             with contextlib.suppress(RotatorError):
                 taken = await save(world, taken, transitions.unlocked(taken)) or taken
         written = tuple(one.target for one in s.held if one.value != secret)
         return Placed(replace(taken, held=tuple(held)), key, written)
+
+    def _tell(self, told: Event, s: Snapshot, key: Key, before: Held, after: Held) -> None:
+        self._world.emit(
+            told,
+            policy=s.policy.name,
+            **facts.of_key(key),
+            target=str(after.target),
+            target_version=after.version,
+            old_redacted_key=None if before.value is None else before.value.redacted,
+            owner=self._world.me,
+        )
 
     async def _write(self, held: Held, key: Key, secret: Secret, until: float) -> Held:
         """Write one target, for as long as the lease allows it; what it holds then."""

@@ -37,6 +37,8 @@ class Event(StrEnum):
     POLICY_FAILED = "policy.failed"
     POLICY_RETRYING = "policy.retrying"
     POLICY_SKIPPED_LOCKED = "policy.skipped_locked"
+    KEY_ADOPTED = "policy.key_adopted"
+    KEY_PUT_BACK = "policy.key_put_back"
     ROTATION_STARTED = "rotation.started"
     ROTATION_RESUMED = "rotation.resumed"
     KEY_MINTED = "rotation.key_minted"
@@ -74,6 +76,7 @@ COMMON = ("policy", "reason", "key_id", "redacted_key", "expires_at")
 
 _ROTATION = ("rotation_id", "strategy", "old_key_id", "old_redacted_key")
 _ERROR = ("error", "error_code", "remedy")
+_BY_HAND = ("target", "target_version", "old_redacted_key", "owner")
 _HOOK = ("rotation_id", "file", "hook", "kind", "attempt")
 #: Groups of events that concern a policy.
 POLICY_GROUPS = frozenset({"policy", "rotation", "file", "notify"})
@@ -201,6 +204,17 @@ CATALOGUE: dict[Event, Meaning] = {
     ),
     Event.POLICY_SKIPPED_LOCKED: Meaning(
         "info", "Another process holds the lease and is at it.", ("owner", "until")
+    ),
+    Event.KEY_ADOPTED: Meaning(
+        "info",
+        "Somebody gave the raw key of the policy's key (`rotator adopt`), and the store has it. "
+        "Nothing was minted.",
+        _BY_HAND,
+    ),
+    Event.KEY_PUT_BACK: Meaning(
+        "info",
+        "Somebody wanted the former key back (`rotator rollback`), and the store has it again.",
+        _BY_HAND,
     ),
     Event.ROTATION_STARTED: Meaning(
         "info",

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rotator import words
 from rotator.by_hand import ByHand
 from rotator.commands.common import quietly
 from rotator.errors import ConfigError, RotatorError
+from rotator.events import Event
+from rotator.observe import observing
 from rotator.outlook import rotation_ahead
 from rotator.wiring import connected
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from rotator.by_hand import Placed
     from rotator.model import Policy
+    from rotator.ports import Emit
     from rotator.settings import Settings
+
+#: What somebody else may want to know afterwards. The rest is on stdout and stderr in words.
+_TOLD = {Event.KEY_ADOPTED, Event.KEY_PUT_BACK}
 
 
 def placed(
@@ -27,8 +34,9 @@ def placed(
     """What ``ask`` came to; None when nothing was done, which stderr was told with the reason."""
 
     async def work() -> Placed:
-        async with connected(settings, quietly) as services:
-            return await ask(ByHand(services.world, services.reconciler))
+        with logged(settings) as emit:
+            async with connected(settings, emit) as services:
+                return await ask(ByHand(services.world, services.reconciler))
 
     try:
         return asyncio.run(work())
@@ -39,6 +47,25 @@ def placed(
         if error.remedy:
             sys.stderr.write(f"  remedy: {error.remedy}\n")
         return None
+
+
+@contextmanager
+def logged(settings: Settings) -> Iterator[Emit]:
+    """Log on stderr what is put into the store by hand, as ``run`` does on stdout.
+
+    A person at a terminal has it in words, and no use for it twice.
+    """
+    log = settings.log
+    if log.format == "auto" and sys.stderr.isatty():
+        yield quietly
+        return
+    with observing(format=log.format, level=log.level, stream=sys.stderr) as emit:
+
+        def told(event: Event, /, **fields: object) -> None:
+            if event in _TOLD:
+                emit(event, **fields)
+
+        yield told
 
 
 def tell(policy: Policy, *lines: str) -> None:

@@ -98,6 +98,21 @@ async def test_the_former_key_is_in_the_store_again_and_lasts_half_of_what_it_ha
 
 
 @virtual
+async def test_each_target_that_is_written_is_told_of_also_when_the_next_one_is_not():
+    stage = Stage()
+    policy, former = await rotated(stage, targets=2)
+    process = stage.universe.process("hand")
+    stage.universe.subjects[0].rollbacks += 1
+    stage.script = [("write", None), ("write", Fault.DENIED)]
+
+    await refused(ByHand(process.world, process.reconciler).roll_back(policy), RotatorError)
+
+    told = [fields for _, event, _, fields in process.actor.events if event.startswith("policy.")]
+    assert [str(policy.targets[0])] == [fields["target"] for fields in told]
+    assert Secret(former).redacted == told[0]["redacted_key"]
+
+
+@virtual
 async def test_the_journal_tells_of_it():
     stage = Stage()
     policy, former = await rotated(stage, bounded=True)

@@ -1,5 +1,6 @@
 """``rotator adopt`` and ``rotator rollback`` as a person uses them."""
 
+import json
 import os
 import pty
 import subprocess
@@ -47,10 +48,16 @@ def test_a_key_is_adopted_once(stage):
     code, out, err = ask(stage, "adopt", f"{raw}\n")
 
     first, second = out.splitlines()
-    assert (0, "", f"ci: apps/ci#api_key holds {shown}") == (code, err, first)
+    assert (0, f"ci: apps/ci#api_key holds {shown}") == (code, first)
     assert second.startswith("ci: adopted, and nothing was minted; next rotation: ")
     fields = stage.ask_vault("GET", "data/apps/ci")["data"]["data"]
     assert {"api_key": raw, "owner": "platform"} == fields
+    event = json.loads(err)
+    assert ("policy.key_adopted", "ci", str(shown), None) == tuple(
+        event[name] for name in ("event", "policy", "redacted_key", "old_redacted_key")
+    )
+    assert ("apps/ci#api_key", 2) == (event["target"], event["target_version"])
+    assert raw[8:-5] not in err
     assert (0, f"ci: nothing to do, {shown} is adopted already\n", "") == ask(stage, "adopt", raw)
     assert 2 == stage.ask_vault("GET", "data/apps/ci")["data"]["metadata"]["version"]
 
@@ -111,12 +118,12 @@ def test_the_former_key_is_put_back_and_the_next_pass_leaves_it(stage):
 
     code, out, err = ask(stage, "rollback")
 
-    lines = out.splitlines()
-    assert (0, "", f"ci: apps/ci#api_key holds {Secret(raw).redacted} again") == (
-        code,
-        err,
-        lines[0],
-    )
+    lines, event = out.splitlines(), json.loads(err)
+    assert (0, f"ci: apps/ci#api_key holds {Secret(raw).redacted} again") == (code, lines[0])
+    told = [event[name] for name in ("event", "redacted_key", "old_redacted_key")]
+    shown = [str(Secret(key).redacted) for key in (raw, new)]
+    assert ["policy.key_put_back", *shown] == told
+    assert not any(key[8:-5] in err for key in (raw, new))
     assert lines[1].startswith("ci: it works for 59m")
     assert lines[2].startswith("ci: it is replaced before that, by whoever looks first after: 20")
     assert f"ci: {Secret(new).redacted} goes on until then, and for a grace period" == lines[3]
