@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import timedelta
 
+    from rotator.errors import RotatorError
     from rotator.journal import Current
     from rotator.notices import News
     from rotator.secrets import Secret
@@ -25,6 +26,10 @@ class Hook(Protocol):
     @property
     def timeout(self) -> timedelta:
         """How long one try may take; whoever tries ends it then."""
+        ...
+
+    def obstacle(self) -> RotatorError | None:
+        """What stands in the way, as far as it can be seen without telling. May read the disk."""
         ...
 
     async def tell(self, news: News) -> None:
@@ -56,6 +61,10 @@ class Sink(Protocol):
     @property
     def hooks(self) -> Mapping[str, Hook]:
         """Who hears of a change, by name."""
+        ...
+
+    def obstacle(self) -> RotatorError | None:
+        """What would keep it from being written, as far as it can be seen. Reads the disk."""
         ...
 
     async def update(self, secret: Secret, current: Current | None, change: str) -> bool:

@@ -193,6 +193,18 @@ class Spool(Protocol):
     A help, never a hindrance: nothing here stops a rotation.
     """
 
+    async def places(self) -> tuple[Place, ...]:
+        """What it needs of the store, beside the journals.
+
+        Raises:
+            RotatorError: From the store.
+        """
+        ...
+
+    async def obstacles(self) -> tuple[RotatorError, ...]:
+        """All that would keep it from its work, as far as it can be seen. Writes nothing."""
+        ...
+
     async def prepare(self) -> RotatorError | None:
         """Have at hand what :meth:`put` needs, so that it asks nobody. What kept it from it."""
         ...
@@ -220,6 +232,14 @@ class Spool(Protocol):
 
 class NoSpool:
     """A :class:`Spool` for who wants none."""
+
+    async def places(self) -> tuple[Place, ...]:
+        """None."""
+        return ()
+
+    async def obstacles(self) -> tuple[RotatorError, ...]:
+        """None."""
+        return ()
 
     async def prepare(self) -> None:
         """Nothing is needed."""

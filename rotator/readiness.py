@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rotator import words
 from rotator.decide import decide
+from rotator.errors import Temporary
 from rotator.keys import KeyType
 from rotator.model import Choice, Locked, Plan, Refuse
 from rotator.notices import all_told
@@ -46,6 +47,12 @@ class Finding:
 def of_error(error: RotatorError) -> Finding:
     """That a service could not be asked."""
     return Finding(error.code, error.message, error.remedy)
+
+
+def of_obstacle(what: str, error: RotatorError) -> Finding:
+    """That ``what`` is on this machine will not do its work; perhaps only not yet."""
+    note = isinstance(error, Temporary)
+    return Finding(error.code, f"{what}: {error.message}", error.remedy, note=note)
 
 
 def of_lack(lack: Lack) -> Finding:

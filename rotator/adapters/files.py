@@ -73,7 +73,7 @@ class FileStore:
     ) -> None:
         """Look at the permissions of the directories, and for free space."""
         files = [self._secret(target) for target in targets]
-        await asyncio.to_thread(_prove_writable, (*files, self._journal("any-policy")))
+        await asyncio.to_thread(prove_writable, (*files, self._journal("any-policy")))
 
     async def lacking(
         self,
@@ -238,7 +238,12 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
-def _prove_writable(files: Sequence[Path]) -> None:
+def prove_writable(files: Sequence[Path]) -> None:
+    """See that each of ``files`` could be written, its directory perhaps be made.
+
+    Raises:
+        RotatorError: One could not.
+    """
     for folder in {file.parent for file in files}:
         with translated(folder):
             existing = next(path for path in (folder, *folder.parents) if path.exists())
@@ -252,7 +257,7 @@ def _prove_writable(files: Sequence[Path]) -> None:
 
 def _lack(file: Path) -> Lack | None:
     try:
-        _prove_writable([file])
+        prove_writable([file])
     except RotatorError as error:
         return Lack(error.message, error.remedy)
     return None

@@ -21,7 +21,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from rotator.adapters.files import make_directory, sync_directory, translated
+from rotator.adapters.files import make_directory, prove_writable, sync_directory, translated
 from rotator.errors import Permanent, RotatorError, Temporary
 from rotator.events import Event
 from rotator.model import Spooled
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rotator.adapters.spool_keys import KeyPair
-    from rotator.ports import Emit
+    from rotator.ports import Emit, Place
     from rotator.secrets import Masked
 
 T = TypeVar("T")
@@ -61,6 +61,20 @@ class SealedSpool:
         self._turns = asyncio.Semaphore(_TURNS)
         self._writing: dict[str, _Draft] = {}
         self._told: set[str] = set()
+
+    async def places(self) -> tuple[Place, ...]:
+        """Both halves of the key, which somebody makes once."""
+        return await self._keys.places()
+
+    async def obstacles(self) -> tuple[RotatorError, ...]:
+        """Look at the directory, and at the public half, if there is one that may be read."""
+        anything = self._directory / "any"
+        found = await asyncio.gather(
+            self._in_time(lambda: prove_writable([anything])),
+            self._keys.check(),
+            return_exceptions=True,
+        )
+        return tuple(error for error in found if isinstance(error, RotatorError))
 
     async def prepare(self) -> RotatorError | None:
         """Read the public half, or make the pair."""

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, PublicKey, SealedBox
 
-from rotator.errors import Unreadable
+from rotator.errors import NotPermitted, Unreadable
+from rotator.ports import Place
 from rotator.secrets import Masked
 
 if TYPE_CHECKING:
@@ -41,6 +42,31 @@ class KeyPair:
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
         self._public: SealedBox[PublicKey] | None = None
+
+    async def places(self) -> tuple[Place, ...]:
+        """Where the halves lie: only to be read, once they are made.
+
+        Raises:
+            RotatorError: From the store.
+        """
+        made = bool(await self._seen())
+        return tuple(Place(name, read_only=made) for name in (_PUBLIC, _PRIVATE))
+
+    async def check(self) -> None:
+        """See that the public half is one, if there is any that may be read.
+
+        Raises:
+            RotatorError: From the store, or what lies there is no key.
+        """
+        if document := await self._seen():
+            _half(Masked(document), _PUBLIC)
+
+    async def _seen(self) -> Json:
+        try:
+            document, _ = await self._documents.find(_PUBLIC)
+        except NotPermitted:
+            return {}
+        return document.reveal()
 
     async def prepare(self) -> None:
         """Have the public half at hand.

@@ -77,12 +77,14 @@ def _draw(settings: Settings, found: Preflight) -> None:
     from rotator.commands.screen import Screen  # noqa: PLC0415 - only who draws pays for it
 
     screen = Screen()
-    for part in found.services:
+    seen = [part for part in found.services if part.looked or part.findings]
+    for part in seen:
         _draw_part(screen, part.name, part)
     for part in found.policies:
         if part.looked:
             _draw_part(screen, f"policy {part.name}", part)
-    unseen = [part.name for part in found.policies if not part.looked]
+    unseen = [part.name for part in found.services if part not in seen]
+    unseen += [part.name for part in found.policies if not part.looked]
     if unseen:
         screen.say(f"not looked at, for that: {words.some(unseen)}", style="dim")
     _draw_rules(screen, settings, found)

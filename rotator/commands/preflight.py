@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from rotator import readiness
 from rotator.commands.common import counting
+from rotator.commands.here import around
 from rotator.errors import NotPermitted, RotatorError
 from rotator.events import Event
 from rotator.journal import Journal
@@ -68,9 +69,11 @@ async def preflight(settings: Settings) -> Preflight:
         with counting("checking", len(settings.policies)) as step:
             await flight.look(step)
         flight.arize.findings += flight.manager()
+        await flight.look_at_spool()
     flight.arize.findings += heard.skew()
     flight.store.findings += heard.token(settings.policies)
-    return Preflight((flight.arize, flight.store), tuple(flight.policies.values()))
+    spools = (flight.spool,) if settings.spool else ()
+    return Preflight((flight.arize, flight.store, *spools), tuple(flight.policies.values()))
 
 
 class _Heard:
@@ -113,6 +116,7 @@ class _Flight:
         self.arize = Part(f"Arize at {settings.arize.url}")
         place = settings.vault.address if settings.vault else settings.directory
         self.store = Part(f"the store at {place}")
+        self.spool = Part(f"the spool at {settings.spool}")
         self.policies = {policy.name: Part(policy.name) for policy in settings.policies}
 
     async def ask_arize(self) -> None:
@@ -137,13 +141,15 @@ class _Flight:
     async def ask_store(self) -> None:
         """What is missing at each target, and at each journal."""
         world, policies = self._services.world, self._settings.policies
-        places = [(one.name, Place(target)) for one in policies for target in one.targets]
-        places += [(one.name, Place(one.name)) for one in policies]
+        parts = self.policies
+        places = [(parts[one.name], Place(at)) for one in policies for at in one.targets]
+        places += [(parts[one.name], Place(one.name)) for one in policies]
         source = self._settings.arize.api_key.vault
         if source is not None:
             target = Target(source.path, source.field, source.mount)
-            places.append(("", Place(target, read_only=True)))
+            places.append((self.arize, Place(target, read_only=True)))
         try:
+            places += [(self.spool, one) for one in await world.spool.places()]
             lacks = await world.store.lacking(
                 [place for _, place in places], budget=world.limits.retry_budget
             )
@@ -151,10 +157,16 @@ class _Flight:
             self.store.looked = False
             self.store.findings.append(readiness.of_error(error))
             return
-        for (name, _), lack in zip(places, lacks, strict=True):
+        for (part, _), lack in zip(places, lacks, strict=True):
             if lack is not None:
-                part = self.policies[name] if name else self.arize
                 part.findings.append(readiness.of_lack(lack))
+
+    async def look_at_spool(self) -> None:
+        """See that it takes keys, once Vault is known to answer."""
+        self.spool.looked = self.store.looked
+        if self.spool.looked:
+            found = await self._services.world.spool.obstacles()
+            self.spool.findings += [readiness.of_error(error) for error in found]
 
     async def look(self, step: Callable[[], None]) -> None:
         """Look at every policy, where both services can be asked."""
@@ -166,6 +178,7 @@ class _Flight:
                 part = self.policies[policy.name]
                 if self.arize.looked and self.store.looked:
                     part.findings += await self._look(policy, manager)
+                    part.findings += await around(self._services.world, policy.name)
                 else:
                     part.looked = False
                 if note := readiness.unproven_lifetime(policy, longest):

@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 from asyncio.subprocess import DEVNULL
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from rotator.errors import NotFound, NotPermitted, Rejected, Temporary
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import timedelta
 
+    from rotator.errors import RotatorError
     from rotator.notices import News
 
 #: What a program may need, and what is no secret anywhere.
@@ -44,6 +47,13 @@ class Command:
     arguments: tuple[str, ...]
     timeout: timedelta
     environment: Mapping[str, str]
+
+    def obstacle(self) -> RotatorError | None:
+        """That there is no such program, or none that may be run."""
+        program = self.arguments[0]
+        if shutil.which(program, path=self.environment.get("PATH")):
+            return None
+        return _not_run() if Path(program).exists() else _no_program()
 
     async def tell(self, news: News) -> None:
         """Run it to its end. A status of 0 is a success.
@@ -77,11 +87,19 @@ class Command:
                 start_new_session=True,
             )
         except FileNotFoundError:
-            raise NotFound("there is no such program; check its path") from None
+            raise _no_program() from None
         except PermissionError:
-            raise NotPermitted("the program may not be run by the user of rotator") from None
+            raise _not_run() from None
         except (OSError, ValueError) as error:
             raise Rejected(f"the program cannot be run: {type(error).__name__}") from None
+
+
+def _no_program() -> NotFound:
+    return NotFound("there is no such program; check its path")
+
+
+def _not_run() -> NotPermitted:
+    return NotPermitted("the program may not be run by the user of rotator")
 
 
 def kept(environ: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:

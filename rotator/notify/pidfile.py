@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from rotator.errors import NotFound, NotPermitted, Rejected, Unavailable
+from rotator.errors import NotFound, NotPermitted, Rejected, RotatorError, Unavailable
 
 if TYPE_CHECKING:
     import signal
@@ -38,17 +38,31 @@ class Signal:
     signal: signal.Signals
     process: str | None = None
 
+    def obstacle(self) -> RotatorError | None:
+        """What stands in the way of a signal that does nothing."""
+        folder = self.pid_file.parent
+        if not folder.is_dir():
+            return NotFound(f"there is no directory {folder}", remedy="make it, or mount it")
+        try:
+            self._send(0)
+        except RotatorError as error:
+            return error
+        return None
+
     async def tell(self, _: News) -> None:
         """Send the signal.
 
         Raises:
             RotatorError: There is no such file, number or process, or it may not be signalled.
         """
+        self._send(self.signal)
+
+    def _send(self, number: int) -> None:
         pid = self._pid()
         try:
             if self.process is not None:
                 self._check_name(pid, self.process)
-            os.kill(pid, self.signal)
+            os.kill(pid, number)
         except ProcessLookupError:
             raise Unavailable(
                 f"process {pid} of {self.pid_file} does not exist",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import datetime, timedelta
 
+    from rotator.errors import RotatorError
     from rotator.notices import News
     from rotator.notify.wire import Way
     from rotator.secrets import Secret
@@ -40,6 +41,10 @@ class Post:
     def timeout(self) -> timedelta:
         """For the request as a whole."""
         return self.way.timeout
+
+    def obstacle(self) -> RotatorError | None:
+        """As far as it is on this machine: the rest is seen when somebody is told."""
+        return self.way.obstacle()
 
     async def tell(self, news: News) -> None:
         """Send it. A status of 2xx is a success.

@@ -51,6 +51,14 @@ class Rollout:
         """For all of them, at the same time."""
         return self.way.timeout
 
+    def obstacle(self) -> RotatorError | None:
+        """What a pod has, and a machine outside of it has not."""
+        try:
+            self._namespace()
+        except RotatorError as error:
+            return error
+        return self.way.obstacle()
+
     async def tell(self, news: News) -> None:
         """Patch each workload. One that fails does not keep the others from it.
 

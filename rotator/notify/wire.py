@@ -7,6 +7,7 @@ quote any of them, ends here.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -42,6 +43,16 @@ class Way:
     timeout: timedelta
     ca_cert: Path | None = None
     proxy: str | None = field(default=None, repr=False)
+
+    def obstacle(self) -> RotatorError | None:
+        """That the authorities to trust cannot be read."""
+        try:
+            if self.ca_cert is not None:
+                ssl.create_default_context(cafile=self.ca_cert)
+        except OSError as error:
+            words = f"{self.ca_cert} cannot be used: {error.strerror or type(error).__name__}"
+            return Rejected(words, remedy="name a file of certificates (PEM), or mount it")
+        return None
 
 
 async def send(way: Way, method: str, url: Secret, headers: Mapping[str, str], body: bytes) -> None:

@@ -22,9 +22,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from rotator.adapters.files import sync_directory, translated
+from rotator.adapters.files import prove_writable, sync_directory, translated
 from rotator.afterwards import Change
-from rotator.errors import NotPermitted, Rejected
+from rotator.errors import NotPermitted, Rejected, RotatorError
 from rotator.sinks.render import Format, facts_of, rendered
 
 if TYPE_CHECKING:
@@ -65,6 +65,16 @@ class FileSink:
         """Where it is, for events."""
         return str(self.file)
 
+    def obstacle(self) -> RotatorError | None:
+        """That the directory is not there or takes nothing, or that there is no such owner."""
+        try:
+            self._find_directory()
+            prove_writable([self.file])
+            _ids(self.owner)
+        except RotatorError as error:
+            return error
+        return None
+
     async def update(self, secret: Secret, current: Current | None, change: str) -> bool:
         """Let the file hold ``secret``. Whether that changed anything."""
         content = rendered(self.form, self.names, secret, facts_of(secret, current))
@@ -80,9 +90,7 @@ class FileSink:
 
     def _update(self, content: Masked[bytes], change: str) -> bool:
         with translated(self.file, wrong=_WRONG):
-            if not self.file.parent.is_dir():
-                words = f"there is no directory {self.file.parent}"
-                raise Rejected(words, remedy="make it, or mount it")
+            self._find_directory()
             self._sweep()
             owner = _ids(self.owner)
             if self._holds(content, owner):
@@ -97,6 +105,11 @@ class FileSink:
                 raise
             sync_directory(self.file.parent)
             return True
+
+    def _find_directory(self) -> None:
+        if not self.file.parent.is_dir():
+            words = f"there is no directory {self.file.parent}"
+            raise Rejected(words, remedy="make it, or mount it")
 
     def _waiting(self) -> tuple[Change, ...]:
         found: list[Change] = []

@@ -388,3 +388,35 @@ class TestTheDisk:
 
         assert "ValueError in the spool" == (await spool.put(ENTRY)).message
         assert "ValueError in the spool" == (await spool.prepare()).message
+
+
+class TestWhatIsSeenBefore:
+    async def test_a_spool_that_will_work_has_no_obstacle_and_looking_makes_nothing(
+        self, directory, documents
+    ):
+        spool = SealedSpool(directory, KeyPair(documents), quiet)
+
+        assert () == await spool.obstacles()
+        assert (False, {}) == (directory.parent.exists(), documents.shelf)
+        assert [False, False] == [place.read_only for place in await spool.places()]
+        await spool.prepare()
+        assert () == await spool.obstacles()
+        names = {place.at for place in await spool.places() if place.read_only}
+        assert {"_spool_public", "_spool_private"} == names == set(documents.shelf)
+
+    async def test_a_directory_that_cannot_be_made_and_a_key_that_is_none_are_both_told(
+        self, spool, directory, documents
+    ):
+        directory.parent.write_text("a file", encoding="utf-8")
+        documents.shelf["_spool_public"] = (1, {"key": "nonsense"})
+
+        where, key = await spool.obstacles()
+
+        assert "Not a directory" in where.message
+        assert "_spool_public, beside the journals, is no key of the spool" == key.message
+
+    async def test_rights_are_asked_for_by_name_and_not_told_twice(self, spool, documents):
+        documents.fault = NotPermitted("no")
+        assert () == await spool.obstacles()
+        documents.fault = Unavailable("down")
+        assert (documents.fault,) == await spool.obstacles()

@@ -138,6 +138,57 @@ def test_json_goes_with_online_only(stage):
     )
 
 
+def test_what_this_machine_lacks_is_told_for_each_policy(stage):
+    add(stage, "ci")
+    hooks = [
+        {"command": ["no-such-program"]},
+        {"signal": {"pid_file": "nowhere/app.pid"}},
+        {"signal": {"pid_file": "app.pid"}, "name": "later"},
+    ]
+    stage.policies[0]["notify"] = hooks
+    stage.policies[0]["write"] = [
+        {"file": "nowhere/arize.key", "then": [{"command": ["none"], "name": "reload"}]},
+        {"file": "arize.key"},
+    ]
+
+    found = parts(check(stage, "--json"))["ci"]
+
+    assert [
+        "hook command: there is no such program; check its path",
+        "hook signal: there is no directory nowhere",
+        "file nowhere/arize.key: there is no directory nowhere",
+        "file nowhere/arize.key, hook reload: there is no such program; check its path",
+    ] == [problem["text"] for problem in found["problems"]]
+    assert ["hook later: there is no app.pid; its process may not run"] == [
+        note["text"] for note in found["notes"]
+    ]
+    assert 0 == stage.rotator("check", "--config", str(stage.config)).code
+
+
+def test_the_spool_is_a_part_of_its_own_and_is_not_made_by_looking(stage):
+    add(stage, "ci")
+    stage.sections["spool"] = {"directory": "state/spool"}
+
+    run = check(stage)
+
+    assert (0, True) == (run.code, "ok: the spool at state/spool" in run.out)
+    assert not (stage.folder / "state").exists()
+    assert stage.ask_vault("GET", "data/rotator/_spool_public") is None
+    (stage.folder / "state").write_text("a file")
+    limited(stage, f'path "secret/data/apps/ci" {ALL}', f'path "secret/data/rotator/ci" {ALL}')
+    run = check(stage)
+    assert 1 == run.code
+    for words in (
+        "no create, read, update on secret/data/rotator/_spool_private",
+        "no create, read, update on secret/data/rotator/_spool_public",
+        "state/spool: Not a directory",
+    ):
+        assert f"FAILED: the spool at state/spool: {words}" in run.out
+    assert 'path "secret/data/rotator/*"' in run.out
+    stage.vault.sealed = True
+    assert "not looked at, for that: the spool at state/spool, ci" in check(stage).out
+
+
 def test_nothing_is_written(stage):
     add(stage, "ci")
     before = stage.ask_vault("GET", "data/apps/ci")

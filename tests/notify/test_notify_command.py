@@ -215,3 +215,14 @@ async def test_what_goes_on_in_the_background_after_a_success_is_left_alone():
 
 def test_a_fact_that_is_not_known_is_not_set():
     assert "ROTATOR_EXPIRES_AT" not in variables(replace(NEWS, facts={"expires_at": None}))
+
+
+def test_a_program_that_cannot_be_run_is_seen_without_running_it():
+    Path("plain").write_text("#!/bin/sh\n", encoding="utf-8")
+
+    assert command("sh").obstacle() is None
+    assert isinstance(command("no-such-program").obstacle(), NotFound)
+    assert isinstance(command("./no-such-program").obstacle(), NotFound)
+    assert isinstance(command("./plain").obstacle(), NotPermitted)
+    Path("plain").chmod(0o700)
+    assert command("./plain").obstacle() is None

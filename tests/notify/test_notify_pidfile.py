@@ -116,3 +116,21 @@ async def test_one_of_the_right_name_is_told(process, pid_file):
 async def test_a_file_that_cannot_be_read_is_told(tmp_path):
     with pytest.raises(NotPermitted, match="cannot be read"):
         await hook(tmp_path).tell(NEWS)
+
+
+def test_what_stands_in_the_way_is_seen_without_a_signal(process, pid_file, tmp_path):
+    pid_file.write_text(f"{process.pid}\n", encoding="utf-8")
+
+    assert hook(pid_file).obstacle() is None
+    assert process.poll() is None
+    assert isinstance(hook(pid_file, "another").obstacle(), NotFound)
+    pid_file.write_text("none", encoding="utf-8")
+    assert isinstance(hook(pid_file).obstacle(), Rejected)
+    pid_file.unlink()
+    assert isinstance(hook(pid_file).obstacle(), Unavailable), "it may be there soon"
+    missing = hook(tmp_path / "nowhere/app.pid").obstacle()
+    assert (NotFound, f"there is no directory {tmp_path}/nowhere", "make it, or mount it") == (
+        type(missing),
+        missing.message,
+        missing.remedy,
+    )

@@ -3,13 +3,14 @@
 import json
 import ssl
 import subprocess
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from notify_stage import NEWS, listening, reading
 
-from rotator.errors import NotFound, NotPermitted, Unavailable
+from rotator.errors import NotFound, NotPermitted, Rejected, Unavailable
 from rotator.notify.rollout import Rollout, api_of
 from rotator.notify.wire import Way
 
@@ -157,3 +158,15 @@ async def test_the_authorities_of_the_pod_are_trusted_and_no_others(authority):
 )
 def test_a_pod_is_told_where_the_api_server_is(environ, expected):
     assert expected == api_of(environ)
+
+
+def test_what_only_a_pod_has_is_missed_outside_of_one(tmp_path):
+    authorities = tmp_path / "ca.crt"
+    somewhere = replace(rollout("https://k"), namespace=tmp_path / "namespace")
+
+    assert rollout("https://k").obstacle() is None
+    assert "set `kubernetes.namespace`" == somewhere.obstacle().remedy
+    missing = rollout("https://k", ca_cert=authorities).obstacle()
+    assert f"{authorities} cannot be used: No such file or directory" == missing.message
+    authorities.write_text("no certificate", encoding="utf-8")
+    assert isinstance(rollout("https://k", ca_cert=authorities).obstacle(), Rejected)

@@ -238,3 +238,18 @@ async def test_markers_hold_no_key(told):
     for name in names(told):
         text = told.file.with_name(name).read_text(encoding="utf-8")
         assert (name == "arize.key") == (OLD.reveal() in text)
+
+
+def test_what_would_keep_it_from_being_written_is_seen_without_writing(sink, tmp_path):
+    assert sink.obstacle() is None
+    missing = replace(sink, file=tmp_path / "nowhere/arize.key").obstacle()
+    assert f"there is no directory {tmp_path}/nowhere" == missing.message
+    assert isinstance(replace(sink, owner="nobody-at-all").obstacle(), Rejected)
+    assert [] == names(sink)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_directory_that_is_closed_to_us_is_seen(sink):
+    sink.file.parent.chmod(0o500)
+
+    assert isinstance(sink.obstacle(), NotPermitted)
