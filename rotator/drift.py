@@ -14,7 +14,7 @@ from rotator.model import OnDrift, Reason, Refuse, Retire, Wait
 from rotator.retirement import retirement_is_due
 from rotator.strategy import as_used, choose, minting
 from rotator.views import (
-    SKEW,
+    BEFORE,
     current_keys,
     explains,
     is_new,
@@ -141,7 +141,7 @@ def _strays(s: Snapshot) -> tuple[tuple[Rotation, Key], ...]:
 
 
 def _came_late(s: Snapshot, mint: Mint, key: Key) -> bool:
-    if key.created_at is None or key.created_at < mint.at - SKEW:
+    if key.created_at is None or key.created_at < mint.at - BEFORE:
         return False
     if mint.expires_at is not None:
         return key.expires_at is not None and abs(key.expires_at - mint.expires_at) < _SECOND

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rotator import words
 from rotator.model import Deliver, Destroy, Lock, Promote, Reason, Refuse, Restore, Wait
+from rotator.retirement import retirement_is_due
 from rotator.strategy import choose, choose_repair, minting
 from rotator.views import delivered_key, fresh_keys, not_found, revoked_key, spooled_key
 
@@ -126,7 +127,9 @@ def mint_left_no_trace(s: Snapshot) -> Step | None:
     revoked = revoked_key(s)
     known = (*s.keys, *([revoked] if revoked else ()))
     old = next((key for key in known if key.id == rotation.key_id), None)
-    return minting(reason, choose(s, old)) if old else not_found(s, rotation.key_id)
+    if old is not None:
+        return minting(reason, choose(s, old))
+    return retirement_is_due(s) or not_found(s, rotation.key_id)
 
 
 def _owner_may_live(s: Snapshot, rotation: Rotation, reason: Reason) -> Step | None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 #: So much less life is asked for than is wanted: an account may have a maximum, the old key may
 #: have been given just that, and our clock may be a little ahead of the one that it is judged by.
 _MODESTY = timedelta(seconds=5)
+#: A refresh that was given up is carried out no later than this.
+_LATE = timedelta(hours=1)
 #: The provider's bound on ``grace_period_seconds``.
 MAX_REFRESH_GRACE = timedelta(hours=24)
 
@@ -222,8 +224,15 @@ def _given_end(s: Snapshot, key: Key) -> datetime | None:
     if key.expires_at is None:
         return None
     journal, shown = s.journal, (key.id, str(key.redacted))
-    rotations = (one for one in (journal.rotation, *journal.doubted) if one is not None)
+    rotations = [one for one in (journal.rotation, *journal.doubted) if one is not None]
     ends = [one.expires_at for one in rotations if (one.key_id, one.redacted) == shown]
+    # A refresh of ours asks for no other end than its source was given.
+    mints = (mint for one in rotations for mint in one.mints if mint.source_id == key.id)
+    ends += [
+        mint.expires_at
+        for mint in mints
+        if mint.grace is not None and key.expires_at <= mint.at + mint.grace + _LATE
+    ]
     current = journal.current
     if current and current.expires_at and (current.key_id, current.redacted) == shown:
         ends.append(current.expires_at)

@@ -125,11 +125,7 @@ def completed(s: Snapshot, key: Key, secret: Secret, danger_seconds: float | Non
     ends = _old_ends(s, rotation, mint)
     outcome: Outcome = "repaired" if len(rotation.mints) > 1 else "completed"
     record = _record(s, key, outcome, ends, danger_seconds)
-    leaving = [
-        _leaving(rotation, orphan, s.now)
-        for orphan in fresh_keys(s)
-        if orphan.id not in {key.id, rotation.key_id}
-    ]
+    leaving = [_leaving(rotation, orphan, s.now) for orphan in _orphans(s, rotation, key)]
     if rotation.key_id != key.id:
         leaving.append(_leaving(rotation, _as_it_was(rotation), ends))
     return s.journal.changed(
@@ -240,6 +236,15 @@ def _old_ends(s: Snapshot, rotation: Rotation, mint: Mint) -> datetime:
         deadline = s.now + s.policy.grace
     expiries = (rotation.expires_at, old.expires_at if old else None)
     return min([deadline, *(expiry for expiry in expiries if expiry is not None)])
+
+
+def _orphans(s: Snapshot, rotation: Rotation, key: Key) -> list[Key]:
+    """What ``rotation`` has minted besides ``key``: no more than one for each other mint.
+
+    A person may refresh the old key just before we do, by hand, and dates tell the two apart badly.
+    """
+    found = [one for one in fresh_keys(s) if one.id not in {key.id, rotation.key_id}]
+    return found[: len(rotation.mints) - 1]
 
 
 def _as_it_was(rotation: Rotation) -> Key:

@@ -27,8 +27,11 @@ class Due(NamedTuple):
     reason: Reason
 
 
-#: Clocks are corrected to about a second; what the provider stamps may still lie a little before.
+#: Clocks are corrected to about a second, and expiries are cut to whole ones.
 SKEW = timedelta(seconds=5)
+#: What the provider stamps may lie so much before the request. Not more: a person may have been at
+#: the same key just then, and that one is not ours to revoke.
+BEFORE = timedelta(seconds=2)
 _SECOND = timedelta(seconds=1)
 
 
@@ -47,13 +50,23 @@ def current_keys(s: Snapshot) -> tuple[Key, ...]:
     if wanted is not None:
         return tuple(key for key in active if key.id == wanted)[:1]
     leaving = {entry.key_id for entry in s.journal.retiring}
-    return tuple(
+    named = tuple(
         key
         for key in active
         if key.name == s.policy.selector.name
         and key.id not in leaving
         and s.policy.selector.type in {None, key.type}
     )
+    return _begun_from(s, named) if len(named) > 1 else named
+
+
+def _begun_from(s: Snapshot, named: tuple[Key, ...]) -> tuple[Key, ...]:
+    """Of keys of one name the one that a rotation was begun from, which may yet come true.
+
+    It was the only one then. What has its name since may be what that rotation minted.
+    """
+    begun = [one.key_id for one in s.journal.doubted if one.selector == str(s.policy.selector)]
+    return next(((key,) for old in begun for key in named if key.id == old), named)
 
 
 def revoked_key(s: Snapshot) -> Key | None:
@@ -123,14 +136,15 @@ def _minted_by(s: Snapshot, rotation: Rotation, key: Key) -> bool:
 
 
 def explains(s: Snapshot, mint: Mint, key: Key) -> bool:
-    """Whether ``mint`` can be where ``key`` comes from, as far as dates tell.
+    """Whether ``key`` came into being when ``mint`` was under way, with no more life than asked.
 
     A request that we gave up may be carried out a little later: a lease's length is allowed. One
     that was carried out much later, by a process that had been stopped, is known by its source.
     """
-    if key.created_at is not None and not _succeeded(s, mint, key.created_at):
+    if key.created_at is not None:
         late = key.created_at - mint.at
-        if not -SKEW <= late <= s.limits.lease + SKEW:
+        delayed = late > s.limits.lease + SKEW and not _succeeded(s, mint, key.created_at)
+        if late < -BEFORE or delayed:
             return False
     if mint.expires_at is None or key.expires_at is None:
         # None was asked for, and an account-wide maximum may have stepped in.

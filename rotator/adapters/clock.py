@@ -3,6 +3,9 @@
 Keys live and die by the provider's clock, so decisions should follow it. Its ``Date`` header has a
 resolution of a second and ages on the way, so one answer gives no more than an interval in which
 the difference lies; :class:`Skew` moves only for an interval that is certainly somewhere else.
+
+The machine's clock is read once and goes on steadily from there: when somebody sets it, a moment
+between two of the provider's answers is where it would have been, and an intent is dated right.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from rotator.events import Event
 from rotator.ports import Clock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rotator.ports import Emit
 
 #: Smaller differences are none, and smaller changes of one do not count.
@@ -29,6 +34,8 @@ _RESOLUTION = timedelta(seconds=1)
 #: on an uncorrected clock, and keys are rotated days, not hours, before they expire.
 _LIMIT = timedelta(hours=1)
 _NONE = timedelta()
+#: Goes on while the machine is suspended, where there is such a clock.
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 @dataclass(slots=True)
@@ -71,13 +78,27 @@ class ProviderClock(Clock, Protocol):
 class SystemClock:
     """The machine's clocks and asyncio's sleep; implements :class:`ProviderClock`."""
 
-    def __init__(self, emit: Emit) -> None:
+    def __init__(
+        self,
+        emit: Emit,
+        *,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+        steady: Callable[[], float] = lambda: time.clock_gettime(_STEADY),
+    ) -> None:
         self._emit = emit
+        self._wall, self._steady = wall, steady
         self._skew = Skew()
+        self._read()
+
+    def _read(self) -> None:
+        self._wall_at, self._steady_at = self._wall(), self._steady()
+
+    def _local(self) -> datetime:
+        return self._wall_at + timedelta(seconds=self._steady() - self._steady_at)
 
     def now(self) -> datetime:
         """Aware UTC, corrected by the provider's clock when they differ by more than a second."""
-        return datetime.now(UTC) + self._skew.value
+        return self._local() + self._skew.value
 
     def monotonic(self) -> float:
         """Seconds since an arbitrary moment, never going back."""
@@ -89,9 +110,19 @@ class SystemClock:
 
     def observe(self, server_time: datetime, round_trip: timedelta) -> None:
         """Correct :meth:`now` by a date of the provider's, at most ``round_trip`` old."""
-        news = self._skew.observe(server_time, datetime.now(UTC), round_trip)
+        news = self._skew.observe(server_time, self._local(), round_trip)
+        if self._skew.ignored is not None and abs(self._wall() - self._local()) > _TOLERANCE:
+            # Too far off to be followed, and somebody has set the clock since it was read.
+            news = self._observe_again(server_time, round_trip, news)
         if news is not None:
             self._emit(Event.CLOCK_SKEWED, skew_seconds=round(news.total_seconds(), 1))
+
+    def _observe_again(
+        self, server_time: datetime, round_trip: timedelta, news: timedelta | None
+    ) -> timedelta | None:
+        self._read()
+        again = self._skew.observe(server_time, self._local(), round_trip)
+        return again if self._skew.ignored is None else again or news
 
 
 def _distance(point: timedelta, least: timedelta, most: timedelta) -> timedelta:

@@ -133,6 +133,56 @@ def test_a_clock_that_is_right_is_not_corrected_and_says_nothing():
     assert emitted == []
 
 
+class Machine:
+    """A clock that somebody sets, and one that nobody can."""
+
+    def __init__(self, wall=NOW):
+        self.at, self.seconds, self.emitted = wall, 100.0, Emitted()
+        self.clock = SystemClock(self.emitted, wall=lambda: self.at, steady=lambda: self.seconds)
+
+    def wait(self, seconds):
+        self.at, self.seconds = self.at + seconds * SECOND, self.seconds + seconds
+
+
+@pytest.mark.parametrize("jump", [timedelta(minutes=40), -timedelta(days=3)])
+def test_a_clock_that_is_set_between_two_answers_changes_nothing(jump):
+    machine = Machine()
+    machine.clock.observe(date_of(NOW), NONE)
+    machine.wait(60)
+
+    machine.at += jump
+
+    assert machine.clock.now() == NOW + 60 * SECOND
+    machine.clock.observe(date_of(NOW + 60 * SECOND), NONE)
+    assert machine.clock.now() == NOW + 60 * SECOND
+    assert machine.emitted == []
+
+
+def test_a_clock_that_was_too_far_off_is_read_again_once_it_is_set_right():
+    machine = Machine(NOW - timedelta(days=3))
+    machine.clock.observe(date_of(NOW), NONE)
+    assert machine.clock.now() == NOW - timedelta(days=3)
+    assert len(machine.emitted) == 1
+
+    machine.at = NOW
+    machine.clock.observe(date_of(NOW), NONE)
+
+    assert machine.clock.now() == NOW
+    assert len(machine.emitted) == 1
+
+
+def test_a_clock_that_is_set_to_another_absurd_time_is_reported_again():
+    machine = Machine(NOW - timedelta(days=3))
+    for days in (-3, 5, 5):
+        machine.at = NOW + timedelta(days=days)
+        machine.clock.observe(date_of(NOW), NONE)
+
+    assert machine.clock.now() == NOW + timedelta(days=5)
+    assert [259_200, -432_000] == [
+        pytest.approx(fields["skew_seconds"], abs=1) for _, fields in machine.emitted
+    ]
+
+
 def test_durations_do_not_follow_the_provider():
     clock = SystemClock(Emitted())
     before = clock.monotonic()

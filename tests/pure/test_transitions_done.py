@@ -154,9 +154,14 @@ def test_a_reissue_that_finds_the_old_key_untouched_begins_its_grace():
 
 
 def test_what_was_lost_on_the_way_leaves_at_once():
-    after = completed(key(), new(), new("two"), new("tri", name="x"))
+    after = completed(key(), new(), new("two"), new("tri", name="x"), mints=(mint(), mint()))
 
     assert {"id-two": 0 * DAY, "id-old": HOUR} == leaves(after)
+
+
+def test_a_rotation_that_minted_once_has_lost_nothing():
+    # A person has refreshed the key by hand, just before we did.
+    assert {"id-old": HOUR} == leaves(completed(key(), new(), new("two")))
 
 
 def test_what_already_leaves_keeps_its_time():

@@ -42,6 +42,8 @@ class Judge:
         self.violations = []
         #: By redacted key: when it was minted, and the expiry it was given then.
         self.births = {}
+        #: When somebody set out to mint.
+        self._intents = []
         #: Ids of the news that hooks have heard.
         self.heard = set()
         self._born = []
@@ -149,7 +151,7 @@ class Judge:
         if record.reason != "rotation_was_demanded" and not self._was_due(subject, record):
             self.violated(f"S3: {name} was rotated for {record.reason}, and was not due")
         if record.reason != "rotation_was_demanded":
-            self._assert_in_its_time(subject, record)
+            self._assert_in_its_time(subject, record, journal)
 
     def _assert_half_was_over(self, name, record, rollback):
         """A key that was put back lasts for half of what it had left, and is replaced in time."""
@@ -161,6 +163,7 @@ class Judge:
     def begun(self, rotation, before):
         """A mint more: nobody else may be at it, and who is out of luck pauses more and more."""
         known = len(before.rotation.mints) if before.rotation else 0
+        self._intents += [mint.at for mint in rotation.mints[-1:]]
         lease, mint = before.lease, rotation.mints[-1] if rotation.mints else None
         held = lease is not None and lease.until > now() + 2 * SKEW
         if held and len(rotation.mints) > known and mint.owner != lease.owner and not self._jumped:
@@ -188,7 +191,7 @@ class Judge:
         if before and record.started_at < before[0] + pause - 4 * SKEW:
             self.violated(f"{subject.policy.name} was rotated twice within {pause}")
 
-    def _assert_in_its_time(self, subject, record):
+    def _assert_in_its_time(self, subject, record, journal):
         """S2: a rotation waits for its window, and not too long."""
         policy, started = subject.policy, record.started_at
         if subject.suspended_at is not None and started > subject.suspended_at + LONGEST_LOOK:
@@ -197,10 +200,17 @@ class Judge:
         if expires_at is None:
             return
         deadline = expires_at - policy.grace
-        late = started > max(deadline, expires_at - _margin(policy)) + LATEST
+        due_at = max(deadline, expires_at - _margin(policy))
+        done = [one.finished_at for one in journal.history[1:] if one.outcome != "failed"]
+        if done and expires_at > done[0]:
+            # No runaway either: of a short life half is waited for.
+            due_at = max(due_at, min(done[0] + policy.min_interval, _half(done[0], expires_at)))
+        late = started > due_at + LATEST
         if late and not self._world.excused(subject):
             self.violated(f"S2: {policy.name} was rotated only at {started}")
-        openings = [each.opening(started - SKEW) for each in policy.windows]
+        # The store may take its time to answer between the decision and the intent.
+        decided = started - SKEW - LIMITS.retry_budget
+        openings = [each.opening(decided) for each in policy.windows]
         is_open = any(opens <= started + SKEW for opens, _ in openings)
         if not is_open and any(closes + SKEW <= deadline for _, closes in openings):
             self.violated(f"S2: {policy.name} was rotated outside of its windows")
@@ -251,10 +261,14 @@ class Judge:
             empty = not any(map(self._world.shelf.value, subject.policy.targets))
             # Which of two keys of a name is meant only a person knows, while no target has either.
             unclear = subject.refused == "key_is_ambiguous" and empty
-            if subject.born is not None and not (subject.given_up or unclear):
+            # What died of trouble that outlasted its grace only a person can name again.
+            lost = subject.refused == "key_not_found" and self._world.excused(subject)
+            if subject.born is not None and not (subject.given_up or unclear or lost):
                 self._assert_rested(subject)
         for key in self._world.bystanders:
-            if key.revoked and key.id not in self._world.revoked:
+            # Whoever refreshes a key by hand in the very seconds in which we do is told of nothing.
+            twin = any(timedelta(0) <= at - key.created_at <= 3 * SKEW for at in self._intents)
+            if key.revoked and key.id not in self._world.revoked and not twin:
                 raise Violation(f"S4: {key.id}, which was never ours, is revoked")
         self._assert_jitter_drawn_once()
         self._assert_nothing_shown()
@@ -272,7 +286,9 @@ class Judge:
 
     def _assert_jitter_drawn_once(self):
         """Whoever says when a key is due for its expiry says the same moment, whenever he looks."""
-        spread = [one.policy for one in self._world.subjects if one.policy.jitter]
+        # What is put back is due when half of its grace is over, and no more when it was to be.
+        subjects = (one for one in self._world.subjects if not one.rollbacks)
+        spread = [one.policy for one in subjects if one.policy.jitter]
         actors = self._world.actors
         for policy in (one for one in spread if not one.windows):
             _, journal = self._world.shelf.journals.get(policy.name, (0, Journal()))
@@ -377,3 +393,7 @@ class Judge:
 def _margin(policy):
     """How long before its expiry a key is due."""
     return policy.before_expiry or 2 * max(policy.grace, LIMITS.retry_budget)
+
+
+def _half(since, until):
+    return since + (until - since) / 2

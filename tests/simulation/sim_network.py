@@ -101,6 +101,8 @@ class Actor:
     skew: timedelta = timedelta(0)
     #: By how much the clock is off besides, until the provider's date corrects it.
     jump: timedelta = timedelta(0)
+    #: It knows the provider's date, and its own clock is of no account: see ``adapters/clock.py``.
+    steady: bool = False
     stopped_until: float = 0.0
     #: No store takes its token before.
     locked_out_until: float = 0.0
@@ -184,11 +186,11 @@ class Network:
         answer = self._done(kind, work, fault)
         await self._in(actor, fault)
         if kind in PROVIDER:
-            actor.jump = _NONE
+            actor.jump, actor.steady = _NONE, True
         return answer
 
     async def _out(self, actor, kind, fault):
-        if fault is Fault.JUMP:
+        if fault is Fault.JUMP and not actor.steady:
             actor.jump = timedelta(
                 seconds=actor.random.choice((-1, 1)) * actor.random.uniform(2, 3000)
             )

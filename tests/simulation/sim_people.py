@@ -126,7 +126,9 @@ async def mend(world, subject):
         return None
     what = f"drift: {name} is broken by {subject.acts}"
     _, journal = world.shelf.journals.get(name, (0, Journal()))
-    unsaid = subject.acts == ["revoke"] and journal.current and failed.get(name) == "key_not_found"
+    current = journal.current
+    lives = current is not None and (current.expires_at is None or current.expires_at > now())
+    unsaid = subject.acts == ["revoke"] and lives and failed.get(name) == "key_not_found"
     if unsaid or failed.get(name) not in VERDICTS:
         return f"{what}, and nobody is told: {failed}"
     if failed[name] in _UNMENDABLE:
