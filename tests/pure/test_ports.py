@@ -13,3 +13,4 @@ async def test_without_a_spool_nothing_is_kept():
 
     assert () == await spool.find("ci")
     assert entry == await spool.opened(entry)
+    assert ((), ()) == (await spool.places(), await spool.obstacles())

@@ -23,7 +23,7 @@ from pure_builders import (
 )
 
 from rotator import readiness
-from rotator.errors import Unavailable
+from rotator.errors import NotFound, Unavailable
 from rotator.journal import Journal
 from rotator.model import Choice
 from rotator.ports import Lack
@@ -212,6 +212,15 @@ def test_errors_and_lacks_become_findings():
 
     assert Finding("unavailable", "Vault is sealed", "unseal it") == readiness.of_error(error)
     assert Finding("notpermitted", "no read on p", "add: l", "l") == readiness.of_lack(lack)
+
+
+@pytest.mark.parametrize(
+    ("error", "note"), [(Unavailable("no number yet"), True), (NotFound("no program"), False)]
+)
+def test_what_may_be_there_soon_is_only_noted(error, note):
+    found = readiness.of_obstacle("hook web", error)
+
+    assert (f"hook web: {error.message}", note) == (found.text, found.note)
 
 
 def test_a_policy_in_flight_is_not_asked_twice():
