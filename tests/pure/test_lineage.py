@@ -291,8 +291,8 @@ def test_the_key_of_the_policy_is_adopted():
     ],
 )
 def test_it_is_refused_when_it_is_not_or_not_the_moment(changes, why, words):
-    s = snapshot(*changes.pop("keys", (key(),)), **changes)
-    refusal = adoptable(s, secret())
+    given = {"keys": (key(),)} | changes
+    refusal = adoptable(snapshot(*given.pop("keys"), **given), secret())
 
     assert why == code(refusal)
     assert words in refusal.reason.text
