@@ -11,10 +11,12 @@ from rotator.delivery import metadata_of
 from rotator.errors import Rejected, RotatorError, Temporary
 from rotator.events import Event
 from rotator.model import Held
+from rotator.retirement import had_by_nobody
 from rotator.rotation import accepted_in_time, save
+from rotator.secrets import Redacted
 
 if TYPE_CHECKING:
-    from rotator.journal import Record
+    from rotator.journal import Record, Retiring
     from rotator.model import Deliver, Promote, Retire, Snapshot
     from rotator.ports import World
 
@@ -90,6 +92,8 @@ class Finisher:
             if noted is None:
                 return None
             s = noted
+        if had_by_nobody(s, entry) and not await self._fenced(s, entry):
+            return None
         try:
             await world.issuer.revoke(entry.key_id)
         except RotatorError as error:
@@ -99,6 +103,21 @@ class Finisher:
         world.emit(Event.KEY_RETIRED, **fields)
         s = replace(s, keys=tuple(key for key in s.keys if key.id != entry.key_id))
         return await save(world, s, transitions.retired(s, entry))
+
+    async def _fenced(self, s: Snapshot, entry: Retiring) -> bool:
+        """Whether nobody who was held up with the key of ``entry`` can put it into the store now.
+
+        Such a process wakes up in the middle of a write, perhaps. So all targets are written once
+        more, as they are: any check-and-set from before that fails, and then it looks again.
+        """
+        store, orphan = self._world.store, Redacted.parse(entry.redacted)
+        for target in s.policy.targets:
+            found = await store.read(target)
+            if found.value is None or orphan.matches(found.value):
+                return False
+            if not isinstance(await store.write(found, found.value, {}), Held):
+                return False
+        return True
 
     def _emit_completed(self, s: Snapshot, step: Promote, record: Record) -> None:
         fields = facts.of_rotation(s) | facts.of_key(step.key)

@@ -90,6 +90,11 @@ def lingering(s: Snapshot) -> tuple[Lingering, ...]:
     return tuple(found)
 
 
+def had_by_nobody(s: Snapshot, entry: Retiring) -> bool:
+    """Whether ``entry`` is an orphan: no rotation has ever replaced it, so no consumer had it."""
+    return all(one.old_key_id != entry.key_id for one in s.journal.history)
+
+
 def _late(s: Snapshot, entry: Retiring) -> datetime | None:
     ends = _grace_end(s, entry)
     return None if ends is None else ends - s.policy.grace / _QUARTER

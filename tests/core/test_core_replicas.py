@@ -88,6 +88,37 @@ async def test_a_rotation_by_hand_that_another_process_carries_out_is_not_made_a
 
 
 @virtual
+async def test_before_an_orphan_is_revoked_no_write_from_before_can_succeed_any_more():
+    stage = Stage()
+    stage.add(bounded=True, targets=2)
+    stage.script.append(("create", Fault.LOST))
+
+    await stage.come_by()
+
+    changes = [label for label in stage.requests() if label.startswith(("write", "revoke"))]
+    assert ["write apps/ci/0#api_key", "write apps/ci/1#api_key"] == changes[-3:-1]
+    assert changes[-1].startswith("revoke")
+    assert 5 == len(changes)
+    assert stage.held() == stage.held(at=1) == stage.alive()[-1]
+
+
+@virtual
+async def test_an_orphan_that_somebody_has_put_into_the_store_meanwhile_is_not_revoked():
+    stage = Stage()
+    stage.add(bounded=True)
+    stage.script.append(("create", Fault.LOST))
+    process = stage.begin()
+    # The journal names the orphan, and the process is about to look at the store once more.
+    await until(lambda: "ci" in stage.shelf.journals and stage.journal().retiring)
+    orphan = next(key for key in stage.arize.keys if key.id == stage.journal().retiring[0].key_id)
+
+    stage.shelf.put("apps/ci/0", api_key=orphan.raw)
+    await process.ended()
+
+    assert orphan.raw in stage.alive()
+
+
+@virtual
 async def test_a_cancelled_process_delivers_what_it_has_minted():
     stage = Stage()
     stage.add()

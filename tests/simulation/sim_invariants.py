@@ -4,7 +4,6 @@ import asyncio
 import math
 from datetime import timedelta
 
-from sim_network import Fault
 from sim_services import EPOCH, now, shown
 
 from rotator.events import Event
@@ -110,7 +109,7 @@ class Judge:
     def refused_to(self, subject):
         """A consumer's key ended within its grace period, which he was promised."""
         cuts = self._world.arize.options.second_refresh_cuts_window
-        if not (cuts or self._jumped or subject.rollbacks or self._is_excused(subject)):
+        if not (cuts or subject.rollbacks or self._is_excused(subject)):
             self.violations.append(f"a consumer of {subject.policy.name} lost access in the grace")
 
     def violated(self, words):
@@ -146,7 +145,7 @@ class Judge:
             self._assert_half_was_over(name, record, before)
             return
         self._assert_unhurried(subject, record, journal)
-        if record.reason in _DRIFT or subject.acts or self._jumped:
+        if record.reason in _DRIFT or subject.acts:
             return
         if record.reason != "rotation_was_demanded" and not self._was_due(subject, record):
             self.violated(f"S3: {name} was rotated for {record.reason}, and was not due")
@@ -157,7 +156,7 @@ class Judge:
         """A key that was put back lasts for half of what it had left, and is replaced in time."""
         due_at = rollback.finished_at + (rollback.expires_at - rollback.finished_at) / 2
         early = record.reason == "key_near_expiry" and record.started_at < due_at - 2 * SKEW
-        if early and not self._jumped:
+        if early:
             self.violated(f"S3: {name} was rotated again as soon as its key was put back")
 
     def begun(self, rotation, before):
@@ -166,22 +165,17 @@ class Judge:
         self._intents += [mint.at for mint in rotation.mints[-1:]]
         lease, mint = before.lease, rotation.mints[-1] if rotation.mints else None
         held = lease is not None and lease.until > now() + 2 * SKEW
-        if held and len(rotation.mints) > known and mint.owner != lease.owner and not self._jumped:
+        if held and len(rotation.mints) > known and mint.owner != lease.owner:
             self.violated(f"S3: {mint.owner} mints under the lease of {lease.owner}")
-        if len(rotation.mints) > MOST_MINTS and not self._jumped:
+        if len(rotation.mints) > MOST_MINTS:
             first, last = rotation.mints[-MOST_MINTS - 1].at, rotation.mints[-1].at
             if last - first < timedelta(hours=1) - 4 * SKEW:
                 self.violated(f"rotation {rotation.id} minted more than {MOST_MINTS} keys an hour")
 
-    @property
-    def _jumped(self):
-        """Whether a clock was wrong: until the provider's date corrects it, so is what is due."""
-        return any(fault is Fault.JUMP for _, fault in self._world.network.counts)
-
     def _assert_unhurried(self, subject, record, journal):
         """No runaway: by itself a policy is rotated once in ``min_interval``, whatever happens."""
         asked = record.reason == "rotation_was_demanded" or (subject.acts and subject.demands)
-        if asked or journal.doubted or "refresh" in subject.acts or self._jumped:
+        if asked or journal.doubted or "refresh" in subject.acts:
             return
         before = [one.finished_at for one in journal.history[1:] if one.key_id]
         pause = subject.policy.min_interval
