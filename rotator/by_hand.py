@@ -74,6 +74,7 @@ class ByHand:
         s = await self._reconciler.gather(policy)
         old = _granted(lineage.former(s))
         secret = await self._found(s, old)
+        old = lineage.identified(s, old, secret)
         key = Key(old.key_id, _name(s), old.redacted, expires_at=old.ends_at)
         if old.again and all(held.value == secret for held in s.held):
             return Placed(s, key, ())

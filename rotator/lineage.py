@@ -11,7 +11,7 @@ key to begin from.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rotator import transitions, words
@@ -139,6 +139,17 @@ def shortest(s: Snapshot) -> timedelta:
     return 10 * s.limits.retry_budget
 
 
+def identified(s: Snapshot, old: Former, secret: Secret) -> Former:
+    """``old`` by the id and the looks of ``secret``, which is what consumers had.
+
+    That need not be the key that was replaced: the store may have held another in its place.
+    """
+    if old.redacted.matches(secret):
+        return old
+    known = next((key.id for key in s.keys if key.redacted.matches(secret)), old.key_id)
+    return replace(old, key_id=known, redacted=secret.redacted)
+
+
 def put_back(s: Snapshot, old: Former, secret: Secret, rollback_id: str) -> Journal:
     """The store holds ``old`` instead of the current key. Relies on a lineage.
 
@@ -147,10 +158,9 @@ def put_back(s: Snapshot, old: Former, secret: Secret, rollback_id: str) -> Jour
     current = s.journal.current
     if current is None or old.again:
         return transitions.locked(s)
-    shown = str(old.redacted if old.redacted.matches(secret) else secret.redacted)
     back = PutBack(
         key_id=old.key_id,
-        redacted=shown,
+        redacted=str(old.redacted),
         fingerprint=secret.fingerprint,
         at=s.now,
         ends_at=old.ends_at,
@@ -167,7 +177,7 @@ def put_back(s: Snapshot, old: Former, secret: Secret, rollback_id: str) -> Jour
         old_redacted=current.redacted,
         old_fingerprint=current.fingerprint,
         key_id=old.key_id,
-        redacted=shown,
+        redacted=str(old.redacted),
         expires_at=old.ends_at,
     )
     return _taken(

@@ -168,9 +168,13 @@ async def test_it_can_be_put_back_again_after_the_next_rotation(keeps_id):
     await stage.come_by()
     assert former != stage.held()
 
-    await roll_back(stage, policy)
+    key = (await roll_back(stage, policy)).key
 
     assert former == stage.held()
+    was = next(one for one in stage.arize.keys if one.raw == former)
+    told = stage.journal().current.put_back
+    assert (was.id, Secret(former).redacted) == (key.id, key.redacted)
+    assert (was.id, str(Secret(former).redacted)) == (told.key_id, told.redacted)
     await asyncio.sleep(20 * 60)
     assert "rotation.completed" in await stage.come_by()
     await stage.universe.rest()

@@ -36,6 +36,7 @@ from rotator.lineage import (
     adoptable,
     adopted,
     former,
+    identified,
     irreplaceable,
     is_adopted,
     put_back,
@@ -185,10 +186,17 @@ def test_the_journal_says_what_the_store_will_hold_and_who_is_at_it():
     ) == put_back(s, OLD, secret(), "b1")
 
 
-def test_what_the_provider_showed_under_the_same_id_is_not_what_is_put_back():
+@pytest.mark.parametrize("listed", [(), (key("new"),)], ids=["unlisted", "another listed"])
+def test_what_the_provider_showed_under_the_same_id_is_not_what_is_put_back(listed):
     other = replace(OLD, redacted=shown("new"))
 
-    assert str(shown()) == put_back(rotated(), other, secret(), "b1").current.put_back.redacted
+    assert OLD == identified(snapshot(*listed), other, secret())
+
+
+def test_what_the_store_held_is_named_and_not_what_was_replaced_under_it():
+    replaced = replace(OLD, key_id="id-new", redacted=shown("new"))
+
+    assert OLD == identified(snapshot(key("new"), key()), replaced, secret())
 
 
 def test_to_put_it_back_again_takes_the_lease_and_nothing_else():
