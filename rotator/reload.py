@@ -57,6 +57,7 @@ class Reloader:
         self._asked = asyncio.Event()
         self._seen = source.taken
         self._warned = _unplaced(settings)
+        self._refused = False
 
     def ask(self) -> None:
         """Somebody wants it read again now. For a signal handler."""
@@ -75,6 +76,7 @@ class Reloader:
         try:
             await self._look()
         except ConfigError as error:
+            self._refused = True
             for problem in error.problems:
                 self._emit(Event.CONFIG_REFUSED, problem=problem)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the old one is well
@@ -106,9 +108,11 @@ class Reloader:
         change, self._taken = Change.between(old_ones, new_ones), new
         if change:
             self._warn(new)
-        if change or asked:
+        # Whoever takes a mistake back wants to know that it is well again.
+        if change or asked or self._refused:
             fields = change._asdict()
             self._emit(Event.CONFIG_RELOADED, policies=len(new.policies), **fields)
+        self._refused = False
 
     def _warn(self, new: Settings) -> None:
         """Say what was not said before."""

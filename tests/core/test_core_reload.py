@@ -133,6 +133,16 @@ async def test_after_a_mistake_the_next_change_is_taken(stage):
     assert [reloaded(changed=("ci",))] == await stage.look()
 
 
+async def test_a_mistake_that_is_taken_back_is_told_to_be_over(stage):
+    stage.write("nonsense: [")
+    await stage.look()
+    stage.write(TEXT)
+
+    assert [reloaded()] == await stage.look()
+    stage.write(f"# a comment\n{TEXT}")
+    assert [] == await stage.look(), "and is told once"
+
+
 async def test_a_file_that_is_gone_is_a_mistake_and_one_that_is_back_is_a_change(stage):
     stage.path.unlink()
     ((event, _),) = await stage.look()
