@@ -90,14 +90,15 @@ def choose_repair(s: Snapshot, old: Key, lost: Key, planned: journal.Mint) -> Pl
 
     A reissue is preferred: it cannot shorten what is left of the old key's life. Otherwise the
     *replacement* is refreshed, never the old key. Either way the lifetime is the one ``planned``:
-    after a refresh the old key's own dates tell the end of its grace, not what it was given.
+    after a refresh the old key's own dates tell the end of its grace, not what it was given. Nor do
+    those of ``lost``, where a listing hides what a refresh has made of it: see :func:`choose`.
     """
-    if s.policy.strategy is not Choice.REFRESH:
+    if s.policy.strategy is not Choice.REFRESH or was_replaced(s, lost):
         reissued = _reissue(s, old, planned.lifetime)
         if isinstance(reissued, Plan):
             return replace(reissued, expires_at=reissued.expires_at or planned.expires_at)
     grace = max(min(s.policy.grace, MAX_REFRESH_GRACE, _left(s, lost)), timedelta(0))
-    return Plan("refresh", lost, lost.expires_at, grace, planned.lifetime)
+    return Plan("refresh", lost, _given_end(s, lost), grace, planned.lifetime)
 
 
 def privileges_differ(plan: Plan, new: Key) -> str | None:

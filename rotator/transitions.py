@@ -11,7 +11,7 @@ from rotator.keys import Key, KeyType
 from rotator.notices import noted
 from rotator.secrets import Redacted
 from rotator.strategy import as_used
-from rotator.views import fresh_keys
+from rotator.views import ends_with_its_grace, fresh_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -125,7 +125,10 @@ def completed(s: Snapshot, key: Key, secret: Secret, danger_seconds: float | Non
     ends = _old_ends(s, rotation, mint)
     outcome: Outcome = "repaired" if len(rotation.mints) > 1 else "completed"
     record = _record(s, key, outcome, ends, danger_seconds)
-    leaving = [_leaving(rotation, orphan, s.now) for orphan in _orphans(s, rotation, key)]
+    leaving = [
+        _leaving(rotation, orphan, _orphan_ends(s, rotation, orphan))
+        for orphan in _orphans(s, rotation, key)
+    ]
     if rotation.key_id != key.id:
         leaving.append(_leaving(rotation, _as_it_was(rotation), ends))
     return s.journal.changed(
@@ -245,6 +248,13 @@ def _orphans(s: Snapshot, rotation: Rotation, key: Key) -> list[Key]:
     """
     found = [one for one in fresh_keys(s) if one.id not in {key.id, rotation.key_id}]
     return found[: len(rotation.mints) - 1]
+
+
+def _orphan_ends(s: Snapshot, rotation: Rotation, orphan: Key) -> datetime:
+    """At once, for nobody has it. One that was refreshed may have been delivered before that."""
+    if orphan.expires_at is None or not ends_with_its_grace(s, rotation, orphan):
+        return s.now
+    return orphan.expires_at
 
 
 def _as_it_was(rotation: Rotation) -> Key:

@@ -190,9 +190,7 @@ def _recognised(s: Snapshot, values: Iterable[Secret]) -> tuple[Key, Secret] | N
     new = [
         key
         for key in s.keys
-        if key.usable(s.now)
-        and is_new(rotation, key)
-        and not _ends_with_its_grace(s, rotation, key)
+        if key.usable(s.now) and is_new(rotation, key) and not ends_with_its_grace(s, rotation, key)
     ]
     for key in sorted(new, key=_age, reverse=True):
         for value in values:
@@ -201,7 +199,7 @@ def _recognised(s: Snapshot, values: Iterable[Secret]) -> tuple[Key, Secret] | N
     return None
 
 
-def _ends_with_its_grace(s: Snapshot, rotation: Rotation, key: Key) -> bool:
+def ends_with_its_grace(s: Snapshot, rotation: Rotation, key: Key) -> bool:
     """Whether a refresh in ``rotation`` has replaced ``key``: its expiry shows it.
 
     Where ids are kept the same entry is the replacement, and has the expiry that was asked for.

@@ -74,6 +74,24 @@ def test_where_a_reissue_is_refused_the_replacement_is_refreshed():
     )
 
 
+def test_a_lost_key_that_was_refreshed_itself_is_not_taken_for_what_is_to_be_replaced():
+    # A listing that is behind shows it, and not what came of the refresh.
+    lost, planned = new(expires_at=NOW + HOUR), mint(strategy="refresh", source_id="id-new")
+
+    assert Plan("reissue", key(), ASKED + 90 * DAY, HOUR, 90 * DAY) == repaired(
+        key(), lost, planned.model_copy(update={"grace": HOUR}), strategy=Choice.REFRESH
+    )
+
+
+@pytest.mark.parametrize("given", [NOW + 90 * DAY, None], ids=["bounded", "endless"])
+def test_where_it_can_only_be_refreshed_again_it_is_given_the_end_that_it_had(given):
+    lost = service("new", created_at=NOW - MINUTE, expires_at=NOW + HOUR)
+    planned = mint(strategy="refresh", source_id="id-new", expires_at=given, grace=HOUR)
+
+    plan = repaired(service(), lost, planned, strategy=Choice.REFRESH)
+    assert ("refresh", given) == (plan.strategy, plan.expires_at)
+
+
 @pytest.mark.parametrize(
     ("grace", "left", "expected"),
     [

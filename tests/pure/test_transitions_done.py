@@ -159,6 +159,13 @@ def test_what_was_lost_on_the_way_leaves_at_once():
     assert {"id-two": 0 * DAY, "id-old": HOUR} == leaves(after)
 
 
+def test_one_that_was_refreshed_may_have_been_delivered_before_and_keeps_its_grace():
+    mints = (mint(strategy="refresh"), mint(strategy="refresh", source_id="id-two"))
+    two = new("two", expires_at=NOW + HOUR / 2)
+
+    assert {"id-two": HOUR / 2, "id-old": HOUR} == leaves(completed(key(), new(), two, mints=mints))
+
+
 def test_a_rotation_that_minted_once_has_lost_nothing():
     # A person has refreshed the key by hand, just before we did.
     assert {"id-old": HOUR} == leaves(completed(key(), new(), new("two")))
