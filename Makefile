@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 # The judges of the sandbox: one release of the official SDK for each era of the wire format.
 SDKS   := 8.32.0 8.36.0 8.61.0
 
-.PHONY: demo test coverage simulate exhaust planted kills replicas pictures lint format clean
+.PHONY: demo test coverage simulate exhaust planted kills replicas bench pictures lint format clean
 
 demo: $(VENV)/run
 	@$(BIN)/rotator demo
@@ -55,6 +55,13 @@ KEYS ?= 1000
 replicas: $(VENV)/dev
 	$(BIN)/python tests/e2e/replicas.py --keys $(KEYS)
 
+# How fast and how light, in ratios: an hour on a machine with nothing else to do, written to
+# docs/performance.md. ROWS="danger whole": those alone. QUICK=--quick: little of each, to see that all works.
+ROWS ?=
+bench: $(VENV)/dev
+	$(BIN)/python -m pip install --quiet --group bench
+	$(BIN)/python -m bench $(QUICK) $(ROWS)
+
 # Of the status page, for the documentation. With chromium on PATH.
 pictures: $(VENV)/dev
 	$(BIN)/python -m pip install --quiet 'pillow>=12'
@@ -86,7 +93,7 @@ lock: $(VENV)/supply
 LOCK    = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(UPGRADE)
 # What of the extras the image carries.
 EXTRAS := otel spool
-GROUPS := test lint contract deploy supply
+GROUPS := test lint contract deploy supply bench
 
 # Development with exactly these versions, as CI has it, rather than with the newest.
 locked: | $(VENV)/bin/python
