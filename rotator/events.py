@@ -228,8 +228,8 @@ CATALOGUE: dict[Event, Meaning] = {
     ),
     Event.KEY_MINTED: Meaning(
         "info",
-        "The provider gave a new raw key. Emitted after it was delivered or first failed to be, so "
-        "that logging never stands between the two.",
+        "The provider gave a new raw key. Emitted once it is delivered, so that logging never "
+        "stands between the two; until then `rotation.delivery_failed` tells of it.",
         (*_ROTATION, "grace_deadline", "grace_seconds_left", "duration_seconds"),
     ),
     Event.KEY_REFUSED: Meaning(

@@ -62,16 +62,16 @@ def choose(s: Snapshot, key: Key, *, keep_date: bool = False) -> Plan | Refuse:
     today's service would refuse it, and what is broken is to work again first.
     """
     if s.policy.strategy is Choice.REISSUE or key.status is KeyStatus.REVOKED:
-        return _reissue(s, key, _lifetime(s, key))
+        return _reissue(s, key, lifetime_of(s, key))
     if s.policy.strategy is Choice.REFRESH:
-        reissued = _reissue(s, key, _lifetime(s, key)) if was_replaced(s, key) else None
+        reissued = _reissue(s, key, lifetime_of(s, key)) if was_replaced(s, key) else None
         return reissued if isinstance(reissued, Plan) else _refresh(s, key, keep_date=keep_date)
     if s.journal.instead_of(key.id):
-        return _reissue(s, key, _lifetime(s, key))
+        return _reissue(s, key, lifetime_of(s, key))
     if not s.own and (key.expires_at is None or _keeps_its_date(s, key)):
         plan = _refresh(s, key)
-        return plan if isinstance(plan, Plan) else _reissue(s, key, _lifetime(s, key))
-    plan = _reissue(s, key, _lifetime(s, key))
+        return plan if isinstance(plan, Plan) else _reissue(s, key, lifetime_of(s, key))
+    plan = _reissue(s, key, lifetime_of(s, key))
     if isinstance(plan, Refuse) and plan.reason.code == "bindings_unknown":
         # On the older eras a refresh may extend; on today's the provider refuses and nothing is
         # lost by having asked.
@@ -145,7 +145,7 @@ def _refresh(s: Snapshot, key: Key, *, keep_date: bool = False) -> Plan | Refuse
             ),
             remedy="use `strategy: auto` or `reissue`, or rotate earlier (`before_expiry`)",
         )
-    lifetime = _lifetime(s, key)
+    lifetime = lifetime_of(s, key)
     if key.expires_at is None:
         until = _from_now(s, s.policy.lifetime)
     elif _far_from_expiry(s, key) and (keep_date or s.policy.lifetime is None):
@@ -190,7 +190,7 @@ def _lifetime_unknown(key: Key) -> Refuse:
     )
 
 
-def _lifetime(s: Snapshot, key: Key) -> timedelta | None:
+def lifetime_of(s: Snapshot, key: Key) -> timedelta | None:
     """What the new key is given: the policy's word, else as much as the old one was given."""
     if s.policy.lifetime is not None:
         return s.policy.lifetime

@@ -10,7 +10,7 @@ from rotator.keys import Key, KeyStatus, KeyType
 from rotator.model import Reason, Refuse
 from rotator.pacing import Jitter, opened
 from rotator.secrets import Redacted
-from rotator.strategy import as_used, expiry_margin
+from rotator.strategy import as_used, expiry_margin, lifetime_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -223,6 +223,10 @@ def expiry_due(s: Snapshot, key: Key) -> Due | None:
     if back is not None:
         # Its end was near already: half of what was left is for whoever wanted it back.
         margin = min(margin, (back.ends_at - back.at) / 2)
+    life = lifetime_of(s, key)
+    if life is not None and life <= margin:
+        # Else its replacement, which is given as much, would be due at once, and so on for ever.
+        margin = min(margin, max(life / 2, s.policy.grace, s.limits.retry_budget))
     text = f"expires {words.moment(key.expires_at)}, and is replaced {words.length(margin)} before"
     at = not_before(s, key.expires_at - margin, key.expires_at)
     return _paced(s, key, Due(at, Reason("key_near_expiry", text)))

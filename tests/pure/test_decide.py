@@ -230,7 +230,8 @@ def test_a_service_key_is_reissued_with_what_it_may_do():
 
 
 def test_after_a_reissue_the_new_key_is_looked_after():
-    s = snapshot(key(expires_at=NOW), new(expires_at=NOW + DAY), journal=lineage("new"))
+    later = new(created_at=NOW - 60 * DAY, expires_at=NOW + DAY)
+    s = snapshot(key(expires_at=NOW), later, journal=lineage("new"))
 
     assert "id-new" == decide(s).plan.source.id
 

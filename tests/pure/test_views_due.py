@@ -52,6 +52,16 @@ def test_a_key_without_expiry_is_never_due_for_it():
     assert None is expiry_due(snapshot(), endless())
 
 
+@pytest.mark.parametrize(
+    ("life", "margin"), [(14 * DAY + TICK, 14 * DAY), (14 * DAY, 7 * DAY), (4 * DAY, 2 * DAY)]
+)
+def test_a_key_whose_whole_life_is_no_longer_than_the_margin_is_due_at_half_of_it(life, margin):
+    # Somebody has refreshed it by hand: its replacements will live no longer, and be due at once.
+    short = key(created_at=NOW, expires_at=NOW + life)
+
+    assert NOW + life - margin == expiry_due(snapshot(), short).at
+
+
 def test_the_reason_tells_the_expiry_and_the_margin():
     text = "expires 2027-02-11 08:31 UTC, and is replaced 14d before"
 
