@@ -29,6 +29,8 @@ _BEAT, BOUND = timedelta(seconds=1), timedelta(seconds=30)
 _OUTCOMES = {401: "denied", 403: "denied", 404: "not_found", 429: "limited"}
 _OUTCOMES |= dict.fromkeys((412, 472, 473), "unavailable")
 _FAMILIES = {2: "ok", 3: "refused", 4: "refused"}
+#: What there is to say of an undelivered key, wherever it is told.
+UNDELIVERED = "a new key is minted, and the store does not take it"
 #: What is counted of the policies of a pass.
 _CAME_OF_IT = ("rotated", "failed", "skipped", "behind")
 #: Nothing is wrong with the request, and the service does not do its work.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from rotator.observe.board import BOUND
+from rotator.observe.board import BOUND, UNDELIVERED
 from rotator.observe.values import stamp
 from rotator.standing import State
 
@@ -81,7 +81,7 @@ def _policy(row: Row, clean: Callable[[str], str]) -> Json:
 def _reason(row: Row) -> str:
     """Why a policy is not well looked after; empty when it is."""
     if row.undelivered:
-        return "a new key is minted, and the store does not take it"
+        return UNDELIVERED
     if row.trouble is not None:
         return row.trouble.error
     if row.standing is None:

@@ -2,11 +2,13 @@
 
 import base64
 import json
+from dataclasses import replace
 
 import pytest
 from browser import DESKTOP, PHONE, PROGRAM, browsing
-from observe_stage import page_site
-from pictures import story
+from observe_stage import look, page_site
+from pictures import aged, story
+from pure_builders import DAY, MINUTE, NOW, lease
 
 from rotator.observe.web.port import serving
 from rotator.observe.web.site import Access, Site
@@ -29,8 +31,16 @@ def browser():
 def known():
     known = story()
     name = "a-policy-with-quite-a-long-name-indeed"
-    known.keep([*(row.policy for row in known.rows), name])
+    known.keep([*(row.policy for row in known.rows), name, "crowded"])
+    look(known, crowded())
     return known
+
+
+def crowded():
+    """With something in every column."""
+    s = aged("crowded", every=30 * DAY, since=22 * MINUTE, life=90 * DAY, holding="two")
+    held = lease("ci-7f9c-rotator-5d8c6b7f4-x2v9k", until=NOW + 30 * DAY)
+    return replace(s, journal=s.journal.model_copy(update={"lease": held}))
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +49,7 @@ def url(known):
         yield f"http://127.0.0.1:{port}/"
 
 
-sizes = pytest.mark.parametrize("size", [PHONE, (768, 1024), DESKTOP], ids=str)
+sizes = pytest.mark.parametrize("size", [PHONE, (768, 1024), (1000, 700), (1120, 800), DESKTOP], ids=str)
 
 
 @sizes

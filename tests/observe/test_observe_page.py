@@ -101,6 +101,25 @@ def test_what_is_most_urgent_stands_on_top():
     assert ["d", "c", "b", "a"] == rows[:4]
 
 
+@pytest.mark.parametrize(
+    ("deadline", "left"),
+    [
+        (NOW + 5 * MINUTE, "; the old one works for 5m more"),
+        (NOW - MINUTE, "; the old one does not work any more"),
+        (None, ""),
+    ],
+)
+def test_an_undelivered_key_is_told_with_what_to_do_before_anything_else(deadline, left):
+    known = look(board(), snapshot(key(), holding=(None,)))
+    known.heard(Event.POLICY_FAILED, policy="ci-key", retry_at=None, **FAILED)
+    known.heard(Event.DELIVERY_FAILED, policy="ci-key", grace_deadline=deadline, **FAILED)
+    seen = Seen(known)
+
+    said = "a new key is minted, and the store does not take it"
+    assert f"{said}{left}. bring the store back, and do not end this process" in seen.text
+    assert "the next rotation puts one there" not in seen.text
+
+
 def test_what_a_suspension_stops_is_told_with_what_ends_it():
     rules = policy(suspend=True, max_age=30 * DAY)
     seen = Seen(look(board(), snapshot(key(created_at=NOW - 40 * DAY), policy=rules)))

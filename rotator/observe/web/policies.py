@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rotator import standing, words
+from rotator.observe.board import UNDELIVERED
 from rotator.observe.web.markup import element
 from rotator.standing import State
 
@@ -139,6 +140,9 @@ def _state(row: Row) -> tuple[str, str]:
 
 
 def _why(row: Row, now: datetime) -> str:
+    if row.undelivered:
+        remedy = "bring the store back, and do not end this process"
+        return f"{UNDELIVERED}{_left(row.grace_deadline, now)}. {remedy}"
     if row.trouble is not None:
         since = words.length(now - row.trouble.since)
         return f"for {since}: {row.trouble.error}. {row.trouble.remedy}".rstrip()
@@ -150,6 +154,15 @@ def _why(row: Row, now: datetime) -> str:
     if known.stopped and not coming.needs_a_person:
         said = [known.stopped]
     return ". ".join(part for part in (*said, *worries) if part)
+
+
+def _left(deadline: datetime | None, now: datetime) -> str:
+    """What consumers have meanwhile, where that ends."""
+    if deadline is None:
+        return ""
+    if deadline <= now:
+        return "; the old one does not work any more"
+    return f"; the old one works for {words.length(deadline - now)} more"
 
 
 def urgency(row: Row) -> tuple[object, ...]:
