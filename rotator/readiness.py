@@ -87,7 +87,8 @@ def of_policy(s: Snapshot, manager: Key | None) -> Iterator[Finding]:
                 note=True,
             )
     for held in s.held:
-        if held.value is None:
+        # Without a key, what to do about that comes first.
+        if held.value is None and found:
             yield Finding(
                 "target_is_empty",
                 f"{held.target} holds no key yet; the next rotation puts one there",

@@ -98,7 +98,7 @@ def _notes(row: Outlook, ahead: Outlook, now: datetime) -> Iterator[str]:
         yield "a process that starts later has what `arize.api_key` reads by then"
     for write in row.writes or ahead.writes:
         yield f"writes {write.secret}: {', '.join(write.fields)}"
-    for target in row.empty_targets:
+    for target in () if row.needs_a_person else row.empty_targets:
         yield (
             f"{target} holds no key yet; the next rotation puts one there"
             f" (now: rotator run --rotate {row.policy})"

@@ -137,6 +137,17 @@ def test_a_plan_tells_what_will_be_written_where(stage):
     assert "writes apps/due: api_key, arize_key_id" in look(stage, "plan").out
 
 
+def test_a_plan_tells_what_fills_an_empty_place_where_anything_does(stage):
+    add(stage, "due", left=5)
+    stage.put("due", other="field")
+    add_gone(stage)
+
+    out = look(stage, "plan").out
+
+    assert "apps/due#api_key holds no key yet; the next rotation puts one there" in out
+    assert "apps/gone#api_key" not in out
+
+
 def test_a_plan_warns_of_the_key_that_rotator_works_with(stage):
     key = (stage.arize.management_key_id, stage.arize.management_key)
     stage.add_policy("management", key, max_age="1ms")

@@ -49,7 +49,9 @@ def url(known):
         yield f"http://127.0.0.1:{port}/"
 
 
-sizes = pytest.mark.parametrize("size", [PHONE, (768, 1024), (1000, 700), (1120, 800), DESKTOP], ids=str)
+sizes = pytest.mark.parametrize(
+    "size", [PHONE, (768, 1024), (1000, 700), (1120, 800), DESKTOP], ids=str
+)
 
 
 @sizes

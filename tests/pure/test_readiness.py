@@ -48,6 +48,7 @@ def test_a_service_key_without_an_end_needs_no_privileges_to_be_refreshed():
     ("s", "expected"),
     [
         (snapshot(), ("key_not_found", "problem")),
+        (snapshot(holding=(None,)), ("key_not_found", "problem")),
         (snapshot(service()), ("bindings_unknown", "problem")),
         (snapshot(key(), holding=("two",)), ("store_holds_unknown_key", "problem")),
         (snapshot(key(), holding=(None,)), ("target_is_empty", "note")),
