@@ -203,11 +203,8 @@ def _warnings(parts: Parts, document: Document, environ: Mapping[str, str]) -> I
         words = "others can reach this, and get no more than a word without a token"
         yield line(document, ("http", "listen"), f"{words}; set http.token")
     for at, policy in parts.policies.items():
-        rotate = policy.rotate
-        if rotate.before_expiry and rotate.before_expiry < rotate.grace_period:
-            words = "is shorter than the grace period: old keys will expire before their grace ends"
-            where = ("policies", at, "rotate", "before_expiry")
-            yield line(document, where, f"{words}; lengthen it")
+        for spot, regret in rules.doubts(policy.rotate, ("policies", at, "rotate")):
+            yield line(document, spot, regret)
         for spot, regret in hook_rules.doubts(policy, ("policies", at), environ):
             yield line(document, spot, regret)
         if parts.run is not None and (doubt := pacing.doubt(policy, parts.run)):

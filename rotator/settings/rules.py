@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rotator.secrets import Secret
     from rotator.settings.documents import Where
     from rotator.settings.parts import Parts
-    from rotator.settings.schema import Arize, Delivery, Policy, Run, Vault
+    from rotator.settings.schema import Arize, Delivery, Policy, Rotate, Run, Vault
 
 Complaint = tuple["Where", str]
 #: Bound of Arize on ``grace_period_seconds``.
@@ -145,6 +145,17 @@ def _of_arize(arize: Arize) -> Iterator[Complaint]:
     if arize.base_url is not None and (fault := fault_of_url(arize.base_url)):
         yield ("arize", "base_url"), fault
     yield from of_way(("arize",), {"ca_cert": arize.ca_cert}, arize.proxy)
+
+
+def doubts(rotate: Rotate, where: Where) -> Iterator[Complaint]:
+    """What works, and perhaps not as it was meant."""
+    if rotate.before_expiry and rotate.before_expiry < rotate.grace_period:
+        text = "is shorter than the grace period: old keys will expire before their grace ends"
+        yield (*where, "before_expiry"), f"{text}; lengthen it"
+    if rotate.max_age and rotate.max_age < rotate.min_interval:
+        least = words.length(rotate.min_interval)
+        text = f"is shorter than min_interval ({least}): keys grow older"
+        yield (*where, "max_age"), f"{text}; lengthen it, or shorten that"
 
 
 def _of_vault(vault: Vault) -> Iterator[Complaint]:

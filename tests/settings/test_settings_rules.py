@@ -73,6 +73,8 @@ def test_rules_of_one_policy_fit_together(text, path, words):
         "{before_expiry: 7d, lifetime: 8d}",
         "{max_age: 30d}",
         "{max_age: 30d, lifetime: 61m}",
+        "{max_age: 1h}",
+        "{max_age: 10m, min_interval: 10m}",
     ],
 )
 def test_up_to_their_bounds_they_do(text):
@@ -86,6 +88,15 @@ def test_a_grace_that_outlasts_the_old_key_is_warned_of():
             " old keys will expire before their grace ends; lengthen it"
         ),
     ) == loaded(rotate("{before_expiry: 1h, grace_period: 2h}")).warnings
+
+
+def test_an_age_that_min_interval_does_not_allow_is_warned_of():
+    assert (
+        (
+            "rotator.yaml:9: policies[0].rotate.max_age: is shorter than min_interval (1h): keys"
+            " grow older; lengthen it, or shorten that"
+        ),
+    ) == loaded(rotate("{max_age: 30m}")).warnings
 
 
 @pytest.mark.parametrize(
