@@ -98,7 +98,9 @@ def choose_repair(s: Snapshot, old: Key, lost: Key, planned: journal.Mint) -> Pl
         if isinstance(reissued, Plan):
             return replace(reissued, expires_at=reissued.expires_at or planned.expires_at)
     grace = max(min(s.policy.grace, MAX_REFRESH_GRACE, _left(s, lost)), timedelta(0))
-    return Plan("refresh", lost, _given_end(s, lost), grace, planned.lifetime)
+    # One without an end where one was asked for is a person's, who was at the same key.
+    until = _given_end(s, lost) or planned.expires_at
+    return Plan("refresh", lost, until, grace, planned.lifetime)
 
 
 def privileges_differ(plan: Plan, new: Key) -> str | None:

@@ -66,6 +66,14 @@ def test_where_only_refreshes_are_wanted_the_replacement_is_refreshed_and_not_th
     )
 
 
+def test_a_key_without_an_end_does_not_hand_that_on_where_an_end_was_planned():
+    # A person has refreshed the key at the same time; under its id that looks like our lost one.
+    planned = mint(strategy="refresh")
+
+    plan = repaired(key(), new(expires_at=None), planned, strategy=Choice.REFRESH)
+    assert planned.expires_at == plan.expires_at
+
+
 def test_where_a_reissue_is_refused_the_replacement_is_refreshed():
     lost = service("new")
 
