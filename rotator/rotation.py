@@ -264,12 +264,14 @@ def _spooled(s: Snapshot, minted: Minted) -> Spooled:
 
 
 def _taken_back(s: Snapshot, error: RotatorError) -> Journal:
-    """A rotation of which nothing came goes on as long as there is hope that it can."""
+    """A rotation of which nothing came goes on as long as there is hope that it can.
+
+    A mint before this one that left no trace is none: it may be one that could not be taken back.
+    """
     rotation = s.journal.rotation
     if isinstance(error, Temporary):
         return transitions.unminted(s)
-    hopeless = isinstance(error, Rejected) and not fresh_keys(s)
-    if hopeless and rotation is not None and len(rotation.mints) > 1:
+    if rotation is not None and len(rotation.mints) > 1 and not fresh_keys(s):
         return transitions.refused(s, None, error)
     return transitions.declined(s, error)
 

@@ -86,14 +86,16 @@ def declined(s: Snapshot, error: RotatorError) -> Journal:
 def refused(s: Snapshot, key: Key | None, error: RotatorError) -> Journal:
     """We did not want the key we got: it is to be revoked, and the rotation has failed.
 
-    Unless that key was to replace one that was lost: the end of the old one's grace may have been
-    set by then, and must not be forgotten.
+    So is what it lost before, such as a key whose refusal could not be written down: after a grace,
+    for whoever minted it may be at it yet. Unless that came of a refresh: the end of the old key's
+    grace is set by then, and must not be forgotten.
     """
-    rotation = _in_flight(s)
-    leaving = () if key is None else (_leaving(rotation, key, s.now),)
+    rotation, later = _in_flight(s), s.now + s.policy.grace
+    leaving = [_leaving(rotation, key, s.now)] if key else []
+    if fresh_keys(s) and rotation.grace_deadline is not None:
+        return s.journal.changed(s.now, lease=None, retiring=_merged(s, leaving))
+    leaving += [_leaving(rotation, one, later) for one in _orphans(s, rotation, key)]
     retiring = _merged(s, leaving)
-    if fresh_keys(s):
-        return s.journal.changed(s.now, lease=None, retiring=retiring)
     record = _failure(s, key or _as_it_was(rotation), error)
     return s.journal.changed(
         s.now,
@@ -241,12 +243,13 @@ def _old_ends(s: Snapshot, rotation: Rotation, mint: Mint) -> datetime:
     return min([deadline, *(expiry for expiry in expiries if expiry is not None)])
 
 
-def _orphans(s: Snapshot, rotation: Rotation, key: Key) -> list[Key]:
+def _orphans(s: Snapshot, rotation: Rotation, key: Key | None) -> list[Key]:
     """What ``rotation`` has minted besides ``key``: no more than one for each other mint.
 
     A person may refresh the old key just before we do, by hand, and dates tell the two apart badly.
     """
-    found = [one for one in fresh_keys(s) if one.id not in {key.id, rotation.key_id}]
+    apart = {rotation.key_id, key.id if key else None}
+    found = [one for one in fresh_keys(s) if one.id not in apart]
     return found[: len(rotation.mints) - 1]
 
 

@@ -262,3 +262,62 @@ async def test_a_replacement_that_is_refused_does_not_make_us_forget_the_grace_o
     assert "rotation.repaired" in await stage.come_by()
     await stage.universe.rest()
     assert [stage.held()] == stage.alive()
+
+
+def forgets_to_take_back(stage, *, then=()):
+    """The first refusal cannot be written down; ``then`` is what meets the mints after that."""
+    stage.script = [("save", None), ("save", Fault.REFUSED), *(("mint", one) for one in then)]
+
+
+@virtual
+async def test_a_denied_mint_that_could_not_be_taken_back_ends_with_the_next_denial():
+    stage = Stage()
+    stage.add()
+    forgets_to_take_back(stage, then=[Fault.DENIED] * 2)
+
+    assert "rotation.failed" in await stage.come_by()
+    assert 1 == len(stage.journal().rotation.mints), "the store did not take the failure"
+    await stage.pause(120)
+    assert "rotation.failed" in await stage.come_by()
+
+    journal = stage.journal()
+    assert None is journal.rotation
+    assert ["failed"] == [record.outcome for record in journal.history]
+    await stage.universe.rest()
+    assert [stage.held()] == stage.alive()
+
+
+@virtual
+async def test_a_denied_mint_after_one_that_left_no_trace_ends_the_rotation():
+    stage = Stage()
+    stage.add()
+    stage.script = [("mint", Fault.DROPPED), ("mint", Fault.DENIED)]
+
+    assert "rotation.failed" in await stage.come_by()
+
+    journal = stage.journal()
+    assert None is journal.rotation
+    assert 2 == len(journal.doubted[0].mints), "the first may come true yet"
+
+
+@virtual
+async def test_a_refused_key_whose_refusal_could_not_be_written_down_leaves_with_the_next():
+    stage = Stage()
+    stage.add(bounded=True)
+    old = stage.held()
+    accepts = stage.arize.accepts
+    stage.arize.accepts = lambda raw: raw == old and accepts(raw)
+    forgets_to_take_back(stage)
+
+    assert "rotation.key_refused" in await stage.come_by()
+    assert 1 == len(stage.journal().rotation.mints), "the store did not take the refusal"
+    await stage.pause(120)
+    assert "rotation.key_refused" in await stage.come_by()
+
+    journal = stage.journal()
+    assert None is journal.rotation
+    assert ["failed"] == [record.outcome for record in journal.history]
+    assert 2 == len(journal.retiring)
+    stage.arize.accepts = accepts
+    await stage.universe.rest()
+    assert [stage.held()] == stage.alive()

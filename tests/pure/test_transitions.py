@@ -341,3 +341,27 @@ def test_a_refused_replacement_of_a_lost_key_does_not_end_the_rotation():
     assert None is after.lease
     assert ["id-new"] == [entry.key_id for entry in after.retiring]
     assert () == after.history
+
+
+def test_a_refusal_takes_along_what_was_lost_while_no_grace_is_running():
+    s = snapshot(key(), new("two"), journal=in_flight(mint(), mint()))
+
+    after = transitions.refused(s, new(), NO)
+
+    assert None is after.rotation
+    leaves = {entry.key_id: entry.at for entry in after.retiring}
+    assert {"id-new": NOW, "id-two": NOW + HOUR} == leaves, "somebody may be at it yet"
+    assert ["failed"] == [record.outcome for record in after.history]
+
+
+def test_a_refusal_takes_along_no_key_that_a_person_made_meanwhile():
+    s = snapshot(key(), new("two"), journal=in_flight(mint()))
+
+    assert ["id-new"] == [entry.key_id for entry in transitions.refused(s, new(), NO).retiring]
+
+
+def test_a_refusal_does_not_forget_the_grace_of_a_key_that_kept_its_id():
+    journal = in_flight(mint(strategy="refresh"), mint(), grace_deadline=NOW + HOUR)
+    s = snapshot(new("old", redacted=new().redacted), journal=journal)
+
+    assert journal.rotation == transitions.refused(s, new(), NO).rotation
