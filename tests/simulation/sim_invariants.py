@@ -41,8 +41,6 @@ class Judge:
         self.violations = []
         #: By redacted key: when it was minted, and the expiry it was given then.
         self.births = {}
-        #: When somebody set out to mint.
-        self._intents = []
         #: Ids of the news that hooks have heard.
         self.heard = set()
         self._born = []
@@ -162,7 +160,6 @@ class Judge:
     def begun(self, rotation, before):
         """A mint more: nobody else may be at it, and who is out of luck pauses more and more."""
         known = len(before.rotation.mints) if before.rotation else 0
-        self._intents += [mint.at for mint in rotation.mints[-1:]]
         lease, mint = before.lease, rotation.mints[-1] if rotation.mints else None
         held = lease is not None and lease.until > now() + 2 * SKEW
         if held and len(rotation.mints) > known and mint.owner != lease.owner:
@@ -260,9 +257,7 @@ class Judge:
             if subject.born is not None and not (subject.given_up or unclear or lost):
                 self._assert_rested(subject)
         for key in self._world.bystanders:
-            # Whoever refreshes a key by hand in the very seconds in which we do is told of nothing.
-            twin = any(timedelta(0) <= at - key.created_at <= 3 * SKEW for at in self._intents)
-            if key.revoked and key.id not in self._world.revoked and not twin:
+            if key.revoked and key.id not in self._world.revoked:
                 raise Violation(f"S4: {key.id}, which was never ours, is revoked")
         self._assert_jitter_drawn_once()
         self._assert_nothing_shown()
