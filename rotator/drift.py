@@ -47,12 +47,25 @@ def doubted(s: Snapshot) -> tuple[Rotation, ...]:
 
 def stray_key_appeared(s: Snapshot) -> Step | None:
     """A mint that had been given up came true after its rotation was over: nobody has that key."""
+    if _was_held(s):
+        return None
     for rotation, key in _strays(s):
         entry = Retiring(key_id=key.id, redacted=str(key.redacted), at=s.now, rotation=rotation.id)
         if not may_be_held(s, key.redacted):
             text = f"{key.redacted} came of a request that rotation {rotation.id} had given up"
             return Retire(Reason("stray_key_appeared", text), entry)
     return None
+
+
+def _was_held(s: Snapshot) -> bool:
+    """Whether the last rotation found another working key in the store, whose grace is not over.
+
+    Consumers have read it, be it a stray of ours.
+    """
+    last = next((one for one in s.journal.history if one.outcome != "failed"), None)
+    if last is None or last.reason != "store_holds_another_key" or last.old_valid_until is None:
+        return False
+    return s.now < last.old_valid_until
 
 
 def store_has_drifted(s: Snapshot) -> Step | None:

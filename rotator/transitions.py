@@ -149,7 +149,9 @@ def completed(s: Snapshot, key: Key, secret: Secret, danger_seconds: float | Non
         ),
         lease=None,
         rotation=None,
-        retiring=tuple(one for one in _merged(s, leaving) if one.key_id != key.id),
+        retiring=tuple(
+            _with_grace(s, rotation, one) for one in _merged(s, leaving) if one.key_id != key.id
+        ),
         doubted=_doubted(s, rotation),
         notices=noted(s, rotation.id),
         history=(record, *s.journal.history),
@@ -241,6 +243,13 @@ def _old_ends(s: Snapshot, rotation: Rotation, mint: Mint) -> datetime:
         deadline = s.now + s.policy.grace
     expiries = (rotation.expires_at, old.expires_at if old else None)
     return min([deadline, *(expiry for expiry in expiries if expiry is not None)])
+
+
+def _with_grace(s: Snapshot, rotation: Rotation, entry: Retiring) -> Retiring:
+    """``entry``, which consumers may have read until now, if it was what the store held instead."""
+    if rotation.reason != "store_holds_another_key" or entry not in s.journal.retiring:
+        return entry
+    return entry.model_copy(update={"at": max(entry.at, s.now + s.policy.grace)})
 
 
 def _orphans(s: Snapshot, rotation: Rotation, key: Key | None) -> list[Key]:

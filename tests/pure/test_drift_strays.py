@@ -195,3 +195,20 @@ def test_it_is_not_revoked_while_a_target_holds_it():
     s = snapshot(key(), late, holding=("new",), policy=by_name(), journal=Journal(doubted=(doubt,)))
 
     assert "key_is_ambiguous" == decide(s).reason.code
+
+
+@pytest.mark.parametrize(
+    ("reason", "ends", "expected"),
+    [
+        ("store_holds_another_key", NOW + TICK, False),
+        ("store_holds_another_key", NOW, True),
+        ("store_holds_another_key", None, True),
+        ("key_near_expiry", NOW + HOUR, True),
+    ],
+)
+def test_a_stray_that_the_store_has_held_keeps_its_grace(reason, ends, expected):
+    # It was delivered after all, and found there: consumers have read it.
+    last = record(reason=reason, old_valid_until=ends)
+    late = new(created_at=NOW - MINUTE + HOUR)
+
+    assert expected == is_stray(late, mints=(mint(),), history=(last,))

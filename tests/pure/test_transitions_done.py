@@ -171,6 +171,15 @@ def test_a_rotation_that_minted_once_has_lost_nothing():
     assert {"id-old": HOUR} == leaves(completed(key(), new(), new("two")))
 
 
+def test_what_the_store_held_instead_of_the_key_has_a_grace_from_its_replacement_on():
+    entry = retiring("tri", at=NOW - DAY)
+    drifted = completed(key(), new(), entries=(entry,), reason="store_holds_another_key")
+    due = completed(key(), new(), entries=(entry,))
+
+    assert {"id-tri": HOUR, "id-old": HOUR} == leaves(drifted)
+    assert {"id-tri": -DAY, "id-old": HOUR} == leaves(due)
+
+
 def test_what_already_leaves_keeps_its_time():
     entry = retiring("old", at=NOW + DAY, failures=3)
 
