@@ -121,7 +121,7 @@ class Reconciler:
         rotated, admitted = False, False
         for _ in range(_STEPS):
             demanded = demand is not None and demand.stands(s.journal)
-            step = decide(replace(s, demanded=demanded))
+            step = decide(replace(s, demanded=True) if demanded else s)
             if isinstance(step, Wait) and step.soon and step.until is not None:
                 await self._world.clock.sleep(step.until - s.now)
                 s = await self.gather(policy)
@@ -178,9 +178,10 @@ class Reconciler:
             limits=world.limits,
             spooled=await self._opened(spooled, journal),
         )
-        self._ends[policy.name] = next((key.expires_at for key in current_keys(s)), None)
-        own = any(world.issuer.is_own(str(key.redacted)) for key in current_keys(s))
-        return replace(s, own=own)
+        found = current_keys(s)
+        self._ends[policy.name] = next((key.expires_at for key in found), None)
+        own = any(world.issuer.is_own(str(key.redacted)) for key in found)
+        return replace(s, own=True) if own else s
 
     async def _opened(self, spooled: tuple[Spooled, ...], journal: Journal) -> tuple[Spooled, ...]:
         """``spooled``, with the keys of those that the rotation in flight may need."""

@@ -120,7 +120,7 @@ class Runner:
                 looked = await self._reconciler.reconcile(policy, demand=demand, seen=seen)
             rotated = rotated or looked.rotated
             if not isinstance(looked.step, Notify):
-                return replace(looked, rotated=rotated), looked.step
+                return replace(looked, rotated=True) if rotated else looked, looked.step
             seen = await self._notifier.tell(looked.snapshot, looked.step)
 
     async def once(

@@ -1,7 +1,6 @@
 """A history from a seed: who is there, what goes wrong, and when the world calms down."""
 
 import asyncio
-from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
 
@@ -13,6 +12,7 @@ from sim_world import Universe
 
 from rotator.by_hand import ByHand
 from rotator.errors import RotatorError
+from rotator.events import Event
 from rotator.sandbox.arize_model import ArizeOptions
 
 
@@ -27,8 +27,8 @@ class Outcome:
     variants: list = field(default_factory=list)
     faults: dict = field(default_factory=dict)
     events: dict = field(default_factory=dict)
-    reasons: dict = field(default_factory=dict)
-    acts: list = field(default_factory=list)
+    decided: dict = field(default_factory=dict)
+    done: dict = field(default_factory=dict)
     requests: int = 0
     breaches: int = 0
 
@@ -65,7 +65,6 @@ class History:
         self.trace = [] if traced else None
         self.universe = None
         self.variants = []
-        self.rollbacks = Counter()
 
     # --- the play ---
 
@@ -174,6 +173,8 @@ class History:
                 if not process.stop.done():
                     process.stop.set_result("SIGTERM")
                 await asyncio.wait({process.task}, timeout=draw.choice((1, 30, 3600)))
+                how = "ended in time" if process.task.done() else "killed after its grace"
+                self.universe.done[f"SIGTERM, {how}"] += 1
                 if not process.task.done():
                     process.actor.kill()
             await asyncio.sleep(draw.uniform(1, 60))
@@ -190,6 +191,7 @@ class History:
         if subject.absent:
             return
         subject.demands += 1
+        self.universe.done["demand"] += 1
         self.universe.once([subject.policy], demanded=True, kind="manual")
 
     async def _configure(self, draw):
@@ -200,6 +202,7 @@ class History:
         rules = draw.choice(({"suspend": True}, {"absent": True}))
         if not self._calm:
             world.change(subject, **rules)
+            world.done.update(rules)
         await asyncio.sleep(draw.uniform(1, 600))
         if not self._calm:
             world.change(subject, suspend=False)
@@ -221,7 +224,7 @@ class History:
             subject.rollbacks += 1
             process.task = asyncio.create_task(_outcome(hand.roll_back(subject.policy)))
             await process.ended()
-            self.rollbacks[process.task.result() if process.task.done() else "killed"] += 1
+            world.done[process.task.result() if process.task.done() else "killed"] += 1
 
     async def _write_beside(self, draw):
         """Somebody with rights of their own, who leaves our fields alone."""
@@ -255,10 +258,9 @@ class History:
         outcome.faults = world.network.counts
         outcome.requests = world.network.requests
         outcome.breaches = world.judge.breaches
-        outcome.reasons["former key put back"] = self.rollbacks["put back"]
-        outcome.acts = [act for subject in world.subjects for act in subject.acts]
-        for actor in world.actors:
-            for _, event, _, fields in actor.events:
-                outcome.events[event] = outcome.events.get(event, 0) + 1
-                reason = fields.get("error_code") or fields.get("reason")
-                outcome.reasons[reason] = outcome.reasons.get(reason, 0) + 1
+        outcome.done, outcome.decided = world.done, world.decided
+        world.done.update(act for subject in world.subjects for act in subject.acts)
+        for _, event, _, fields in (told for actor in world.actors for told in actor.events):
+            outcome.events[event] = outcome.events.get(event, 0) + 1
+            if event == Event.SPOOLED_KEY_DESTROYED:
+                world.decided[fields["reason"]] += fields["reason"] == "spooled_key_is_refused"

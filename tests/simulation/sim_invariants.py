@@ -51,7 +51,7 @@ class Judge:
 
     def check(self, kind=None):
         """S1, after and before every event; where nothing can have changed, there is no look."""
-        at = asyncio.get_running_loop().time()
+        at = asyncio.get_running_loop().elapsed
         if kind in _HARMLESS and at < self._ends_at:
             return
         self._notice_births()
@@ -109,6 +109,20 @@ class Judge:
         cuts = self._world.arize.options.second_refresh_cuts_window
         if not (cuts or subject.rollbacks or self._is_excused(subject)):
             self.violations.append(f"a consumer of {subject.policy.name} lost access in the grace")
+
+    def revoking(self, key_id, seen):
+        """Nobody revokes a key that he has seen in the store, whoever put it there.
+
+        Args:
+            key_id: The key.
+            seen: By path, the version of each secret that the process knew when it set out.
+        """
+        ours = {key.raw for key in self._world.arize.keys if key.id == key_id}
+        for subject in self._world.subjects:
+            for target in subject.policy.targets:
+                version, document = self._world.shelf.read(target.path)
+                if document.get(target.field) in ours and seen.get(target.path) == version:
+                    self.violated(f"S1: a key is revoked that {target} was seen to hold")
 
     def violated(self, words):
         """Remembered, because the program takes what is raised here for a fault of its own."""
@@ -338,7 +352,9 @@ class Judge:
 
     def _assert_kept(self, subject, alive):
         """S6: what had an end has one, and what others wrote beside the key is there."""
-        bounded = subject.born_bounded or subject.policy.lifetime is not None
+        _, journal = self._world.shelf.journals.get(subject.policy.name, (0, Journal()))
+        given = subject.policy.lifetime is not None and journal.current is not None
+        bounded = subject.born_bounded or given
         if bounded and any(key.expires_at is None for key in alive):
             raise Violation(f"S6: a key of {subject.policy.name} has no end any more")
         for target in subject.policy.targets if subject.delivered else ():
@@ -372,7 +388,7 @@ class Judge:
 
     def _assert_nothing_shown(self):
         said = [shown(journal) for _, journal in self._world.shelf.journals.values()]
-        said += [shown(event) for actor in self._world.actors for event in actor.events]
+        said += [shown(actor.events) for actor in self._world.actors]
         text = "\n".join(said)
         for raw in self._born:
             if raw[8:-5] in text:

@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+from contextvars import copy_context
 from itertools import count
 
 
@@ -33,14 +34,23 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def lay_down(self, nap):
         heapq.heappush(self._naps, (nap.until, next(self._count), nap))
 
+    def call_soon(self, callback, *args, context=None):
+        soon = _Soon(callback, args, context or copy_context())
+        self._ready.append(soon)
+        return soon
+
+    def create_task(self, coro, *, name=None, context=None):
+        return asyncio.Task(coro, loop=self, name=name, context=context)
+
     def _run_once(self):
         ready = self._ready
-        if not ready:
-            self._move_on()
-        for _ in range(len(ready)):
-            handle = ready.popleft()
-            if not handle._cancelled:
-                handle._run()
+        while not self._stopping:
+            if not ready:
+                self._move_on()
+            for _ in range(len(ready)):
+                handle = ready.popleft()
+                if not handle._cancelled:
+                    handle._run()
 
     def _move_on(self):
         """To the next moment in which something happens."""
@@ -67,6 +77,29 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def _write_to_self(self):
         pass
+
+
+class _Soon:
+    """What is called next: an ``asyncio.Handle`` without what helps in debugging one."""
+
+    __slots__ = ("_args", "_callback", "_cancelled", "_context")
+
+    def __init__(self, callback, args, context):
+        self._callback, self._args, self._context = callback, args, context
+        self._cancelled = False
+
+    def cancel(self):
+        self._cancelled = True
+
+    def cancelled(self):
+        return self._cancelled
+
+    def _run(self):
+        try:
+            self._context.run(self._callback, *self._args)
+        except Exception as error:  # noqa: BLE001 - as asyncio's own: told, and not in the way
+            loop = asyncio.get_running_loop()
+            loop.call_exception_handler({"message": f"in {self._callback}", "exception": error})
 
 
 class _Nap:

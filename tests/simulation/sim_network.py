@@ -28,7 +28,7 @@ class Fault(StrEnum):
     MALFORMED = "answer malformed, done"
     TRUNCATED = "answer truncated, done"
     UNKNOWN_ENUM = "answer has unknown enums, done"
-    STALE = "listing is stale"
+    STALE = "answer is stale: new keys are not known yet"
     FOREIGN_WRITE = "somebody writes first"
     SEALED = "store sealed"
     STANDBY = "store standby"
@@ -64,6 +64,8 @@ ANYWHERE = (
 STORE = (*ANYWHERE, Fault.SEALED, Fault.STANDBY, Fault.QUOTA, Fault.TOKEN_DEAD)
 #: Requests that go to the provider, and those that go to neither it nor the store.
 PROVIDER, ELSEWHERE = frozenset({"list", "mint", "revoke", "try"}), frozenset({"spool", "hook"})
+#: Requests that change nothing.
+LOOKS = frozenset({"list", "try", "read", "preflight"})
 FAULTS = {
     "list": (*ANYWHERE, Fault.MALFORMED, Fault.UNKNOWN_ENUM, Fault.STALE),
     "mint": (
@@ -75,7 +77,7 @@ FAULTS = {
         Fault.UNKNOWN_ENUM,
     ),
     "revoke": (*ANYWHERE, Fault.LATE),
-    "try": ANYWHERE,
+    "try": (*ANYWHERE, Fault.STALE),
     "read": (*STORE, Fault.MALFORMED),
     "write": (*STORE, Fault.LATE, Fault.FOREIGN_WRITE, Fault.FULL),
     "save": (*STORE, Fault.LATE, Fault.FOREIGN_WRITE, Fault.FULL),
@@ -109,6 +111,8 @@ class Actor:
     events: list = field(default_factory=list)
     #: The raw keys that it was given.
     minted: list = field(default_factory=list)
+    #: By path, the version of a secret that it has seen last.
+    seen: dict = field(default_factory=dict)
     death: asyncio.Future = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -129,8 +133,8 @@ class Actor:
     async def awake(self):
         """Comes back when the process runs; never, when it is dead."""
         loop = asyncio.get_running_loop()
-        if not self.dead and self.stopped_until > loop.time():
-            await asyncio.sleep(self.stopped_until - loop.time())
+        if not self.dead and self.stopped_until > loop.elapsed:
+            await asyncio.sleep(self.stopped_until - loop.elapsed)
             await self.awake()
         if self.dead:
             # Held on to: a task that nobody could wake is collected, and complains.
@@ -138,9 +142,10 @@ class Actor:
             await self.grave[-1]
 
     async def sleep(self, seconds):
-        await self.awake()
-        await asyncio.get_running_loop().nap(max(0.0, seconds))
-        await self.awake()
+        loop = asyncio.get_running_loop()
+        if self.stopped_until > loop.elapsed:
+            await self.awake()
+        await _travel(loop, self, max(0.0, seconds))
 
 
 class Network:
@@ -157,6 +162,8 @@ class Network:
         self.requests = 0
         #: A key that is younger, in seconds, is not accepted yet; when each was born.
         self.spreads, self.births = 0.0, {}
+        #: By raw key, what a listing last showed of it, and as what.
+        self.listed = {}
         #: Lets one process after the other do its work, where somebody says which.
         self.turns = None
         #: When something last went wrong.
@@ -169,46 +176,54 @@ class Network:
 
         ``work`` is called with the fault, since some of them concern what is answered.
         """
-        if actor.stopped_until > self._now():
+        loop = asyncio.get_running_loop()
+        if actor.stopped_until > loop.elapsed:
             await actor.awake()
         self.requests += 1
         fault = self._choose(actor, kind, label)
         if fault is not None:
-            self.troubled_at = self._now()
+            self.troubled_at = loop.elapsed
             self.counts[kind, fault] = self.counts.get((kind, fault), 0) + 1
-        self._note(actor, label, fault)
-        await self._out(actor, kind, fault)
-        if self.turns is not None:
-            await self.turns.take(actor)
+            self._befall(actor, fault)
+        if self.trace is not None:
+            self._note(actor, label, fault)
+        out, back = _ways(actor.random, kind)
+        await _travel(loop, actor, out)
+        await self._arrive(actor, kind, fault)
         if fault is Fault.LATE:
             self._later(actor, kind, work, fault)
-            await self._in(actor, fault)
-        answer = self._done(kind, work, fault)
-        await self._in(actor, fault)
+        else:
+            answer = self._done(kind, work, fault)
+        if fault is not None:
+            await self._leave(actor, fault)
+        await _travel(loop, actor, back)
         if kind in PROVIDER:
             actor.jump, actor.steady = _NONE, True
         return answer
 
-    async def _out(self, actor, kind, fault):
+    def _befall(self, actor, fault):
+        """What happens to the process itself before the request is out."""
+        draw, at = actor.random, self._now()
         if fault is Fault.JUMP and not actor.steady:
-            actor.jump = timedelta(
-                seconds=actor.random.choice((-1, 1)) * actor.random.uniform(2, 3000)
-            )
-        if fault is Fault.TOKEN_DEAD:
-            actor.locked_out_until = self._now() + actor.random.uniform(1, 60)
-        if fault is Fault.ASLEEP:
-            actor.stop_until(self._now() + actor.random.uniform(300, 3500))
-        if fault is Fault.PAUSED_BEFORE:
-            actor.stop_until(self._now() + actor.random.uniform(20, 300))
-        if fault is Fault.KILLED_BEFORE:
+            actor.jump = timedelta(seconds=draw.choice((-1, 1)) * draw.uniform(2, 3000))
+        elif fault is Fault.TOKEN_DEAD:
+            actor.locked_out_until = at + draw.uniform(1, 60)
+        elif fault is Fault.ASLEEP:
+            actor.stop_until(at + draw.uniform(300, 3500))
+        elif fault is Fault.PAUSED_BEFORE:
+            actor.stop_until(at + draw.uniform(20, 300))
+        elif fault is Fault.KILLED_BEFORE:
             actor.kill()
-        await self._travel(actor)
+
+    async def _arrive(self, actor, kind, fault):
         if fault in _NOT_DONE or (fault is Fault.FULL and kind not in ELSEWHERE):
             await self._fail(actor, fault)
         if actor.locked_out_until > self._now() and kind not in PROVIDER | ELSEWHERE:
             await self._fail(actor, Fault.TOKEN_DEAD)
+        if self.turns is not None:
+            await self.turns.take(actor)
 
-    async def _in(self, actor, fault):
+    async def _leave(self, actor, fault):
         if fault is Fault.KILLED_AFTER:
             actor.kill()
         if fault is Fault.PAUSED_AFTER:
@@ -218,13 +233,6 @@ class Network:
         too_late = fault is Fault.PAUSED_AFTER and actor.random.random() < 0.5
         if fault in _UNANSWERED or too_late:
             await self._fail(actor, fault)
-        await self._travel(actor)
-
-    async def _travel(self, actor):
-        loop = asyncio.get_running_loop()
-        await loop.nap(0.001 + 0.199 * actor.random.random())
-        if actor.stopped_until > loop.elapsed:
-            await actor.awake()
 
     async def _fail(self, actor, fault):
         if fault in {Fault.LOST, Fault.LATE, Fault.DROPPED}:
@@ -247,12 +255,29 @@ class Network:
         asyncio.get_running_loop().call_later(delay, do)
 
     def _note(self, actor, label, fault):
-        if self.trace is not None:
-            self.trace.append((round(self._now(), 3), actor.name, label, fault and fault.name))
+        self.trace.append((round(self._now(), 3), actor.name, label, fault and fault.name))
 
     @staticmethod
     def _now():
-        return asyncio.get_running_loop().time()
+        return asyncio.get_running_loop().elapsed
+
+
+def _ways(random, kind):
+    """Seconds that a request takes to the service, and its answer back.
+
+    Nobody can tell how long what changes nothing was on either way alone: one nap will do.
+    """
+    out, back = 0.001 + 0.199 * random.random(), 0.001 + 0.199 * random.random()
+    if kind not in LOOKS:
+        return out, back
+    return (out + back, 0.0) if random.random() < 0.5 else (0.0, out + back)
+
+
+async def _travel(loop, actor, seconds):
+    if seconds:
+        await loop.nap(seconds)
+    if actor.stopped_until > loop.elapsed:
+        await actor.awake()
 
 
 _NONE = timedelta(0)

@@ -101,8 +101,9 @@ class Meddler:
 async def consume(world, subject, random):
     """Somebody who uses the key, and reads it again now and then."""
     target, read_at, value = subject.policy.targets[0], -3600.0, None
+    loop = asyncio.get_running_loop()
     while True:
-        at = asyncio.get_running_loop().time()
+        at = loop.elapsed
         if at - read_at > 1200:
             read_at, value = at, world.shelf.value(target)
         if value is not None and world.arize.accepts(value):
@@ -110,7 +111,7 @@ async def consume(world, subject, random):
         elif value is not None and at > read_at:
             world.judge.refused_to(subject)
             read_at = -3600.0
-        await asyncio.sleep(random.uniform(120, 900))
+        await loop.nap(random.uniform(120, 900))
 
 
 async def mend(world, subject):

@@ -4,7 +4,7 @@ import asyncio
 import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 
 from sim_network import Fault, TimedOut
 
@@ -23,11 +23,13 @@ EPOCH = datetime(2026, 11, 23, tzinfo=UTC)
 _REFUSALS = {401: Unauthenticated, 403: NotPermitted, 404: NotFound}
 
 
+#: Seconds for which a replica of the provider may lag behind.
+_YOUNG = 300
 _NOW = [0.0, EPOCH]
 
 
 def now():
-    elapsed = asyncio.get_running_loop().time()
+    elapsed = asyncio.get_running_loop().elapsed
     if elapsed != _NOW[0]:
         _NOW[:] = elapsed, EPOCH + timedelta(seconds=elapsed)
     return _NOW[1]
@@ -43,7 +45,7 @@ class SimClock:
         return now() + self._actor.skew + self._actor.jump
 
     def monotonic(self):
-        return asyncio.get_running_loop().time()
+        return asyncio.get_running_loop().elapsed
 
     async def sleep(self, delay):
         await self._actor.sleep(delay.total_seconds())
@@ -52,8 +54,9 @@ class SimClock:
 class SimIssuer:
     """The provider as one process sees it."""
 
-    def __init__(self, actor, network, arize, credential):
+    def __init__(self, actor, network, arize, credential, revoking):
         self._actor, self._network, self._arize = actor, network, arize
+        self._revoking = revoking
         self._source = credential
         self._current = credential()
 
@@ -69,7 +72,7 @@ class SimIssuer:
                 alive_at=alive_at,
             )
             era, wide = self._arize.options.era, not scope.space_id
-            keys = [as_listed(key, era, shown=wide) for key in found.keys]
+            keys = [self._listed(key, era, wide) for key in found.keys]
             if fault is Fault.STALE:
                 horizon = now() - timedelta(seconds=15)
                 keys = [key for key in keys if key.created_at < horizon]
@@ -102,7 +105,10 @@ class SimIssuer:
         return await self._mint(f"refresh {key_id}", work)
 
     async def revoke(self, key_id):
+        seen = dict(self._actor.seen)
+
         def work(_):
+            self._revoking(key_id, seen)
             try:
                 self._arize.revoke(self._caller(), key_id)
             except Refused as refused:
@@ -112,8 +118,10 @@ class SimIssuer:
         await self._ask("revoke", f"revoke {key_id}", work)
 
     async def accepts(self, secret):
-        def work(_):
+        def work(fault):
             young, born_at = self._network.spreads, self._network.births.get(secret)
+            if fault is Fault.STALE:
+                young = _YOUNG
             if young and born_at and now() - born_at < timedelta(seconds=young):
                 return False
             return self._arize.accepts(secret.reveal())
@@ -121,7 +129,7 @@ class SimIssuer:
         return await self._ask("try", "try", work)
 
     def is_own(self, redacted_key):
-        return Redacted.parse(redacted_key).matches(self._current)
+        return _parsed(redacted_key).matches(self._current)
 
     def adopt(self, secret):
         self._current = secret
@@ -139,6 +147,15 @@ class SimIssuer:
             return await self._network.request(self._actor, kind, label, work)
         except Refused as refused:
             raise _REFUSALS.get(refused.status, Rejected)(str(refused)) from None
+
+    def _listed(self, stored, era, wide):
+        """As :func:`as_listed`, made once for as long as nothing changes about the key."""
+        seen = (stored.id, stored.expires_at, stored.last_used_at, stored.created_at, wide)
+        known = self._network.listed.get(stored.raw)
+        if known is None or known[0] != seen:
+            known = seen, as_listed(stored, era, shown=wide)
+            self._network.listed[stored.raw] = known
+        return known[1]
 
     def _caller(self):
         try:
@@ -158,12 +175,15 @@ class SimIssuer:
         return Minted(secret, answer)
 
 
+_parsed = lru_cache(1000)(Redacted.parse)
+
+
 def as_listed(stored, era, *, shown=True):
     told = shown and era == "C" and isinstance(stored.bindings, Bindings)
     return Key(
         id=stored.id,
         name=stored.name,
-        redacted=Redacted.parse(stored.redacted),
+        redacted=_parsed(stored.redacted),
         description=stored.description,
         type=stored.type,
         created_at=stored.created_at,
@@ -229,7 +249,9 @@ class SimStore:
             version, document = self._shelf.read(target.path)
             return documents.held(target, dict(document), version)
 
-        return await self._ask("read", f"read {target}", work)
+        held = await self._ask("read", f"read {target}", work)
+        self._actor.seen[target.path] = held.version
+        return held
 
     async def write(self, held, secret, metadata):
         fields = documents.ours(held.target, secret, metadata)

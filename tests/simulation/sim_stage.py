@@ -35,9 +35,9 @@ class Stage:
     request that it fits.
     """
 
-    def __init__(self, *, disks=0, **options):
+    def __init__(self, *, disks=0, traced=True, **options):
         self.script = []
-        self.trace = []
+        self.trace = [] if traced else None
         self.universe = Universe(
             Random(1), ArizeOptions(**options), self._choose, trace=self.trace, disks=disks
         )

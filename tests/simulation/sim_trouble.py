@@ -33,8 +33,17 @@ THEMES = {
         "spool": (0.5, FAULTS["spool"]),
         "write": (0.3, (Fault.KILLED_BEFORE, Fault.DROPPED)),
     },
+    "replicas lag": {
+        "mint": (0.3, (Fault.LOST, Fault.KILLED_AFTER)),
+        "try": (0.9, (Fault.STALE,)),
+        "write": (0.5, (Fault.KILLED_BEFORE,)),
+    },
+    "garbled answers": {
+        "mint": (0.5, (Fault.TRUNCATED, Fault.UNKNOWN_ENUM, Fault.MALFORMED)),
+        "list": (0.1, (Fault.UNKNOWN_ENUM, Fault.MALFORMED, Fault.STALE)),
+    },
 }
-_WEIGHTS = (20, 2, 2, 2, 1, 2)
+_WEIGHTS = (20, 2, 2, 2, 1, 2, 1, 1)
 _OUTAGES = (
     Fault.REFUSED,
     Fault.DROPPED,
@@ -85,7 +94,7 @@ class Trouble:
         return outages
 
     def choose(self, actor, kind, label):
-        at = asyncio.get_running_loop().time()
+        at = asyncio.get_running_loop().elapsed
         if at >= self.calm_at:
             return None
         return self._outage(kind, at) or self._fault(f"{actor.name}: {label}", kind)

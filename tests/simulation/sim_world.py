@@ -35,10 +35,10 @@ from rotator.secrets import Secret
 
 DAY = timedelta(days=1)
 #: Minutes after the last trouble at which somebody comes by. The fourth is after every grace period
-#: and lease, the sixth after every ``min_interval`` that a rotation out of luck waits for. At
+#: and lease, the fifth after every ``min_interval`` that a rotation out of luck waits for. At
 #: ``SILENT`` a key that nobody has used is given up for a stray, and what waited for that goes on.
 SILENT = 1500
-RESTING = (1, 11, 31, 70, 75, 140, 145, SILENT, SILENT + 75, SILENT + 145)
+RESTING = (1, 11, 31, 75, 145, SILENT, SILENT + 145)
 #: And every five minutes, for the better part of a day, where by the last look something is due.
 PASSING = range(5, 480, 5)
 MOMENTS = sorted({*RESTING, *PASSING})
@@ -81,6 +81,23 @@ class Subject:
     pause: timedelta = PAUSE
 
 
+class Watched(Reconciler):
+    """Counts by their codes what it decides, whatever comes of it."""
+
+    def __init__(self, world, listings, decided):
+        super().__init__(world, listings)
+        self._decided = decided
+
+    async def reconcile(self, policy, **options):
+        looked = await super().reconcile(policy, **options)
+        self._decided[looked.step.reason.code] += 1
+        return looked
+
+    async def _act(self, s, step):
+        self._decided[step.reason.code] += 1
+        return await super()._act(s, step)
+
+
 @dataclass
 class Process:
     actor: Actor
@@ -117,6 +134,8 @@ class Universe:
         self.judge = Judge(self)
         self.network = Network(choose, trace=trace, after=self.judge.check)
         self.subjects = []
+        #: How often each step was decided, and what people did.
+        self.decided, self.done = Counter(), Counter()
         self.actors = []
         self.processes = []
         #: Those of the machines; none where nobody wants a spool.
@@ -158,7 +177,7 @@ class Universe:
 
     async def rest(self):
         """Passes of new processes, until all grace periods and pauses are over."""
-        begun = asyncio.get_running_loop().time()
+        begun = asyncio.get_running_loop().elapsed
         for minutes in MOMENTS:
             at = begun + 60 * minutes
             if minutes in RESTING:
@@ -181,15 +200,18 @@ class Universe:
             self.disks_left += disk.entries.values()
 
     def _worth_a_look(self, minutes, at):
-        """All at first and at last; in between those for which something may be due ``at`` then."""
-        if minutes in {RESTING[0], SILENT}:
+        """All at first; then those for which something may be due ``at`` then."""
+        if minutes == RESTING[0]:
             return self.policies
+        # A policy that can only fail is in nobody's way any more.
+        hopeful = (one for one in self.subjects if one.born is not None)
+        # Of the others too: a request that somebody slept over may be carried out after a look.
         resting = minutes in RESTING
-        due = [one for one in self.subjects if one.planned is not None and one.planned <= at]
         return [
             one.policy
-            for one in self.subjects
-            if one in due or (resting and not self._is_calm(one))
+            for one in hopeful
+            if (one.planned is not None and one.planned <= at)
+            or (resting and not self._is_calm(one))
         ]
 
     async def come_by(self, policies=None, **options):
@@ -256,7 +278,9 @@ class Universe:
         actor = Actor(name, random=chance, skew=SKEW * chance.uniform(-1, 1))
         self.actors.append(actor)
         world = World(
-            issuer=SimIssuer(actor, self.network, self.arize, self._management),
+            issuer=SimIssuer(
+                actor, self.network, self.arize, self._management, self.judge.revoking
+            ),
             store=SimStore(actor, self.network, self.shelf),
             clock=SimClock(actor),
             emit=Voice(actor, self.listeners),
@@ -269,7 +293,7 @@ class Universe:
         )
         world = self.around(world)
         listings = Listings(world.issuer, world.clock)
-        process = Process(actor, world, Reconciler(world, listings))
+        process = Process(actor, world, Watched(world, listings, self.decided))
         self.processes.append(process)
         return process
 

@@ -5,67 +5,22 @@ the trace; or when ``--reached N`` is given and a fault or a branch was met less
 """
 
 import argparse
+import re
 import sys
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import sim_history
-from sim_network import FAULTS
+from sim_reached import DECISIONS, DONE, EVENTS, FAULT_KINDS
 from sim_shrink import shortest
 
-from rotator.events import Event
-
-#: What recovery looks like from outside: each of these must be met.
-REASONS = (
-    "key_near_expiry",
-    "key_reached_max_age",
-    "rotation_was_demanded",
-    "raw_key_was_lost",
-    "mint_left_no_trace",
-    "delivery_is_incomplete",
-    "spooled_key_is_spent",
-    "spooled_key_is_refused",
-    "another_holds_the_lease",
-    "window_is_closed",
-    "policy_is_suspended",
-    "retirement_is_due",
-    "stray_key_appeared",
-    "too_many_mints",
-    "former key put back",
-    "store_holds_another_key",
-    "store_holds_unknown_key",
-    "key_was_refreshed_elsewhere",
-    "key_was_revoked_elsewhere",
-)
-BRANCHES = (
-    Event.ROTATION_COMPLETED,
-    Event.ROTATION_REPAIRED,
-    Event.ROTATION_RESUMED,
-    Event.ROTATION_SUPERSEDED,
-    Event.ROTATION_FAILED,
-    Event.MINT_AMBIGUOUS,
-    Event.DELIVERY_FAILED,
-    Event.KEY_RESTORED,
-    Event.SPOOL_FAILED,
-    Event.SPOOLED_KEY_DESTROYED,
-    Event.RETIRE_FAILED,
-    Event.KEY_RETIRED,
-    Event.KEY_REFUSED,
-    Event.OLD_KEY_IN_USE,
-    Event.MANAGEMENT_KEY_CHANGED,
-    Event.POLICY_SKIPPED_LOCKED,
-    Event.POLICY_RETRYING,
-    Event.POLICY_FAILED,
-    Event.DAEMON_STOPPED,
-    Event.NOTIFY_SENT,
-    Event.NOTIFY_FAILED,
-)
-#: What people do by hand.
-ACTS = ("revoke", "refresh", "roll_back", "scribble")
 _CHUNK = 50
+#: A hunt goes on past what is broken, but not for ever; so many are shown with their traces.
+_ENOUGH, _SHOWN = 20, 3
 
 
 @dataclass
@@ -75,71 +30,99 @@ class Tally:
     histories: int = 0
     requests: int = 0
     breaches: int = 0
+    seconds: float = 0.0
     faults: Counter = field(default_factory=Counter)
     events: Counter = field(default_factory=Counter)
-    reasons: Counter = field(default_factory=Counter)
+    decided: Counter = field(default_factory=Counter)
+    done: Counter = field(default_factory=Counter)
     variants: Counter = field(default_factory=Counter)
-    acts: Counter = field(default_factory=Counter)
-    seconds: float = 0.0
     violations: list = field(default_factory=list)
 
     def add(self, other):
-        self.histories += other.histories
-        self.requests += other.requests
-        self.breaches += other.breaches
-        self.faults += other.faults
-        self.events += other.events
-        self.reasons += other.reasons
-        self.variants += other.variants
-        self.acts += other.acts
-        self.seconds += other.seconds
-        self.violations += other.violations
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
+
+    def count(self, outcome):
+        self.histories += 1
+        self.requests += outcome.requests
+        self.breaches += outcome.breaches
+        for (_, fault), count in outcome.faults.items():
+            self.faults[fault] += count
+        self.events.update(outcome.events)
+        self.decided.update(outcome.decided)
+        self.done.update(outcome.done)
+        self.variants.update(outcome.variants)
+        if outcome.violation:
+            self.violations.append((outcome.seed, outcome.violation))
 
 
 def simulate(seeds):
     tally, began = Tally(), time.process_time()
     for seed in seeds:
-        outcome = sim_history.play(seed)
-        tally.histories += 1
-        tally.requests += outcome.requests
-        tally.breaches += outcome.breaches
-        tally.faults.update(outcome.faults)
-        tally.events.update(outcome.events)
-        tally.reasons.update(outcome.reasons)
-        tally.variants.update(outcome.variants)
-        tally.acts.update(outcome.acts)
-        if outcome.violation:
-            tally.violations.append((seed, outcome.violation))
+        tally.count(sim_history.play(seed))
     tally.seconds = time.process_time() - began
     return tally
 
 
 def report(tally, floor=0):
     """Lines for a person, and what was met too rarely."""
-    kinds = Counter()
-    for (_, fault), count in tally.faults.items():
-        kinds[fault] += count
     size = f"{tally.histories:,} histories, {tally.requests:,} requests"
+    faults = f"{tally.faults.total():,} faults, {len(tally.violations)} violations"
     lines = [
-        f"{size}, {sum(kinds.values()):,} faults, {len(tally.violations)} violations",
+        f"{size}, {faults}",
         f"{tally.breaches:,} breaches excused: trouble beyond the grace, or the doing of people",
         f"{1000 * tally.seconds / max(tally.histories, 1):.1f} ms of CPU a history",
     ]
     rare = []
-    every = {fault for faults in FAULTS.values() for fault in faults}
     for title, names, counts in (
-        ("faults", sorted(every), kinds),
-        ("events", BRANCHES, tally.events),
-        ("reasons", REASONS, tally.reasons),
-        ("done by hand", ACTS, tally.acts),
+        ("faults", FAULT_KINDS, tally.faults),
+        ("events", EVENTS, tally.events),
+        ("decided", DECISIONS, tally.decided),
+        ("done by hand, and to processes", DONE, tally.done),
         ("variants", sorted(tally.variants), tally.variants),
     ):
         lines.append(f"{title}:")
-        for name in names:
-            lines.append(f"  {counts[name]:>12,}  {name}")
-            if counts[name] < floor:
-                rare.append(str(name))
+        lines += [f"  {counts[name]:>12,}  {name}" for name in names]
+        rare += [f"{name} ({counts[name]})" for name in names if counts[name] < floor]
     return lines, rare
+
+
+def kinds(violations):
+    """How many there are of each kind, told apart by their words without names and numbers."""
+    return Counter(re.sub(r"\b(?!S\d:)\w*\d\w*", "N", words)[:100] for _, words in violations)
+
+
+def play_all(given, told):
+    """The tally of all histories, or of as many as there were time and patience for."""
+    began, tally = time.monotonic(), Tally()
+    last = given.first + given.seeds
+    chunks = (range(at, min(at + _CHUNK, last)) for at in range(given.first, last, _CHUNK))
+    with ProcessPoolExecutor(given.processes) as pool:
+        running = [pool.submit(simulate, chunk) for chunk in islice(chunks, 4 * given.processes)]
+        while running:
+            found = running.pop(0).result()
+            tally.add(found)
+            spent = time.monotonic() - began
+            told(tally, found.violations, spent)
+            if spent < given.seconds and len(tally.violations) < _ENOUGH:
+                running += [pool.submit(simulate, chunk) for chunk in islice(chunks, 1)]
+    return tally
+
+
+def teller(seeds):
+    """Says each violation at once, and on a terminal how far it is."""
+
+    def told(tally, violations, spent):
+        mark = "\r\x1b[K" if sys.stderr.isatty() else ""
+        for seed, words in violations:
+            say(f"{mark}seed {seed}: {words}")
+        if mark:
+            left = spent / tally.histories * (seeds - tally.histories) / 60
+            far = f"{tally.histories:,} of {seeds:,}, {len(tally.violations)} violations"
+            sys.stderr.write(f"{mark}{far}, {left:.0f} min left" if left > 0 else mark)
+            sys.stderr.flush()
+
+    return told
 
 
 def main():
@@ -150,32 +133,29 @@ def main():
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--reached", type=int, default=0, help="least count of each fault, branch")
     given = parser.parse_args()
-    began, tally = time.monotonic(), Tally()
-    chunks = (
-        range(at, min(at + _CHUNK, given.first + given.seeds))
-        for at in range(given.first, given.first + given.seeds, _CHUNK)
-    )
-    with ProcessPoolExecutor(given.processes) as pool:
-        running = [pool.submit(simulate, chunk) for _, chunk in zip(range(8), chunks, strict=False)]
-        while running:
-            tally.add(running.pop(0).result())
-            if time.monotonic() - began < given.seconds and not tally.violations:
-                running += [
-                    pool.submit(simulate, chunk) for _, chunk in zip(range(1), chunks, strict=False)
-                ]
+    began = time.monotonic()
+    tally = play_all(given, teller(given.seeds))
     lines, rare = report(tally, given.reached)
     say(*lines, f"{time.monotonic() - began:.0f} s in {given.processes} processes")
-    for seed, violation in tally.violations[:3]:
-        kept, outcome = shortest(seed)
-        say(
-            "",
-            f"seed {seed}: {violation}",
-            f"these suffice: {', '.join(kept) or 'nothing special'}; {outcome.violation}",
-        )
-        say(*(f"  {line}" for line in outcome.trace))
+    if tally.violations:
+        say("", "violations:")
+        say(*(f"  {count:>12,}  {kind}" for kind, count in kinds(tally.violations).most_common()))
+    for seed, violation in tally.violations[:_SHOWN]:
+        show(seed, violation)
     if rare:
         say("", f"met less than {given.reached} times: {', '.join(rare)}")
     return int(bool(tally.violations or rare))
+
+
+def show(seed, violation):
+    """The shortest history that breaks as that of ``seed`` does."""
+    kept, outcome = shortest(seed)
+    say(
+        "",
+        f"seed {seed}: {violation}",
+        f"these suffice: {', '.join(kept) or 'nothing special'}; {outcome.violation}",
+    )
+    say(*(f"  {line}" for line in outcome.trace))
 
 
 def say(*lines):

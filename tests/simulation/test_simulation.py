@@ -2,9 +2,12 @@
 
 import sim_history
 import sim_loop
+import sim_reached
 import sim_shrink
 from sim_network import Fault
-from simulate import report, simulate
+from simulate import Tally, kinds, report, simulate
+
+from rotator.decide import CHECKS
 
 SEEDS = 100
 
@@ -23,6 +26,36 @@ def test_a_seed_is_one_exact_history():
     assert len(first.trace) > 50
     assert first.trace == second.trace
     assert first.events == second.events
+
+
+def test_what_every_check_of_the_program_decides_must_be_met():
+    # This one has a name for each kind of drift instead.
+    named = {check.__name__ for check in CHECKS} - {"store_has_drifted"}
+
+    assert set() == named - set(sim_reached.DECISIONS)
+    assert "window_is_closed" in sim_reached.DECISIONS
+
+
+def test_what_is_met_too_rarely_is_named_with_its_count():
+    tally = Tally()
+    tally.faults[Fault.LOST] = 9
+
+    _, rare = report(tally, 10)
+
+    assert "timed out, done (9)" in rare
+    assert "spooled_key_is_refused (0)" in rare
+    assert [] == report(tally, 0)[1]
+
+
+def test_violations_are_of_one_kind_whatever_they_are_about():
+    found = [
+        (3, "Violation: S1: what the store holds for p0 is dead"),
+        (8, "Violation: S1: what the store holds for p1 is dead"),
+        (9, "Violation: S4: key 17 is left"),
+    ]
+
+    assert [2, 1] == [count for _, count in kinds(found).most_common()]
+    assert all(kind.startswith("Violation: S") for kind in kinds(found))
 
 
 def test_the_clock_is_moved_by_nothing_but_waiting():

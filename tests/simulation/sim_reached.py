@@ -1,0 +1,70 @@
+"""What many histories must have met, read from the code wherever the code has a name for it."""
+
+import ast
+import inspect
+
+from sim_network import FAULTS
+
+from rotator import (
+    by_hand,
+    completion,
+    daemon,
+    decide,
+    delivery,
+    drift,
+    flight,
+    notices,
+    retirement,
+    rotation,
+    runner,
+    suspension,
+    views,
+)
+from rotator.events import Event
+from rotator.notify import notifier
+
+FAULT_KINDS = sorted({fault for faults in FAULTS.values() for fault in faults})
+#: What people do by hand, and how processes end.
+DONE = (
+    "revoke",
+    "refresh",
+    "roll_back",
+    "scribble",
+    "put back",
+    "demand",
+    "suspend",
+    "absent",
+    "SIGTERM, ended in time",
+    "SIGTERM, killed after its grace",
+)
+
+_DECIDING = (decide, drift, flight, notices, retirement, suspension, views)
+_TELLING = (by_hand, completion, daemon, delivery, notifier, rotation, runner)
+#: Waited for in the middle of a look, which goes on to something else.
+_PASSING = {"mint_is_settling"}
+#: Nobody adopts a key here; and to give up a hook breaks an invariant.
+_UNTOLD = {Event.KEY_ADOPTED, Event.NOTIFY_GIVEN_UP}
+
+
+def _nodes(modules, kind):
+    trees = (ast.parse(inspect.getsource(module)) for module in modules)
+    return [node for tree in trees for node in ast.walk(tree) if isinstance(node, kind)]
+
+
+def _decisions():
+    """The codes of all reasons that the checks can give."""
+    calls = (call for call in _nodes(_DECIDING, ast.Call) if call.args)
+    given = (call.args[0] for call in calls if getattr(call.func, "id", "") == "Reason")
+    return {one.value for one in given if isinstance(one, ast.Constant)} - _PASSING
+
+
+def _events():
+    """All that is told of by what is played here."""
+    found = _nodes(_TELLING, ast.Attribute)
+    names = {one.attr for one in found if getattr(one.value, "id", "") == "Event"}
+    return {Event[name] for name in names} - _UNTOLD
+
+
+#: A key on a disk may be refused after it was decided to deliver it.
+DECISIONS = sorted(_decisions() | {"spooled_key_is_refused"})
+EVENTS = sorted(_events())
