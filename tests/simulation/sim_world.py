@@ -239,6 +239,7 @@ class Universe:
         """Whether nothing will ever be due that is not due now."""
         _, journal = self.shelf.journals.get(subject.policy.name, (0, Journal()))
         todo = journal.rotation, journal.retiring, journal.doubted, journal.notices
+        todo += (journal.current is not None and journal.current.put_back,)
         soon = subject.planned is not None and subject.planned < now() + 2 * DAY
         return not (soon or any(todo) or subject.acts or subject.refused)
 
