@@ -15,7 +15,6 @@ from rotator.model import Held
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from rotator.journal import Journal
     from rotator.keys import Key, Minted
     from rotator.listings import Listings
     from rotator.model import Snapshot, Target
@@ -82,10 +81,14 @@ class Deliverer:
         if found.value == minted.secret:
             return found
         journal, _ = await self._world.store.load(s.policy.name)
-        if found.value in {held.value, None} and _in_flight(s, journal):
-            return found
-        # What was there before may be there again: somebody put it back after the rotation.
-        if _is_ours(s, journal) or await self._replaced_theirs(s, minted, found):
+        rotation, begun = journal.rotation, s.journal.rotation
+        # Once it is over, what was there before may be there again: somebody has put it back.
+        if rotation is not None and begun is not None and rotation.id == begun.id:
+            untouched = found.value in {held.value, None}
+            # Of two who deliver one must give way: the latest to mint does not.
+            if untouched or rotation.mints[-1:] == begun.mints[-1:]:
+                return found
+        if await self._replaced_theirs(s, minted, found):
             return found
         raise Superseded
 
@@ -113,20 +116,6 @@ class Deliverer:
             Event.DELIVERY_FAILED, level=level, target=str(held.target), attempt=attempt, **fields
         )
         await world.clock.sleep(urgent(attempt, left=left, jitter=world.jitter()))
-
-
-def _in_flight(s: Snapshot, journal: Journal) -> bool:
-    """Whether the rotation that ``s`` is about is not over."""
-    rotation, begun = journal.rotation, s.journal.rotation
-    return rotation is not None and begun is not None and rotation.id == begun.id
-
-
-def _is_ours(s: Snapshot, journal: Journal) -> bool:
-    """Whether the journal still has us as the one who delivers: of two, one must give way."""
-    rotation, begun = journal.rotation, s.journal.rotation
-    if rotation is None or begun is None:
-        return False
-    return _in_flight(s, journal) and rotation.mints[-1:] == begun.mints[-1:]
 
 
 def metadata_of(target: Target, key: Key | None, secret: Secret, now: datetime) -> dict[str, str]:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from rotator.keys import Key
     from rotator.model import Held, Snapshot, Step
 
+#: The code of the one drift in which consumers have a working key, and keep it for a grace.
+ANOTHER_KEY = "store_holds_another_key"
 _SECOND = timedelta(seconds=1)
 #: How long a process may be stopped in the middle of a request that it sends all the same.
 _PAUSE = timedelta(hours=1)
@@ -62,8 +64,8 @@ def _was_held(s: Snapshot) -> bool:
 
     Consumers have read it, be it a stray of ours.
     """
-    last = next((one for one in s.journal.history if one.outcome != "failed"), None)
-    if last is None or last.reason != "store_holds_another_key" or last.old_valid_until is None:
+    last = s.journal.last_done
+    if last is None or last.reason != ANOTHER_KEY or last.old_valid_until is None:
         return False
     return s.now < last.old_valid_until
 
@@ -125,7 +127,7 @@ def _drift(s: Snapshot, key: Key, held: Held) -> Reason:
     other = next((one for one in s.keys if one.redacted.matches(held.value)), None)
     if other is not None and other.usable(s.now):
         text = f"{held.target} holds {other.redacted}, a working key, and not {used.redacted}"
-        return Reason("store_holds_another_key", text)
+        return Reason(ANOTHER_KEY, text)
     if current and current.key_id == key.id and current.redacted != str(key.redacted):
         text = f"{key.id} was refreshed elsewhere, and {held.target} holds its former secret"
         return Reason("key_was_refreshed_elsewhere", text)

@@ -213,6 +213,11 @@ class Journal(_Document):
         ends = (entry.finished_at for entry in self.history if entry.key_id)
         return max(ends, default=None)
 
+    @property
+    def last_done(self) -> Record | None:
+        """The latest rotation or rollback on record that did not fail; None without any."""
+        return next((one for one in self.history if one.outcome != "failed"), None)
+
     def instead_of(self, key_id: str) -> PutBack | None:
         """The former key that was put back in the place of ``key_id``; else None."""
         current = self.current

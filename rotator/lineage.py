@@ -106,7 +106,7 @@ def is_adopted(s: Snapshot, secret: Secret) -> bool:
 def former(s: Snapshot) -> Former | Refuse:
     """The key that the last rotation replaced, when it can be put back."""
     current = s.journal.current
-    record = next((one for one in s.journal.history if one.outcome != "failed"), None)
+    record = s.journal.last_done
     if busy := _busy(s):
         return busy
     if current is None or record is None or s.journal.selector != str(s.policy.selector):
@@ -155,8 +155,8 @@ def put_back(s: Snapshot, old: Former, secret: Secret, rollback_id: str) -> Jour
 
     Hooks are to hear of it as of a rotation: their consumers have another key to read.
     """
-    current = s.journal.current
-    if current is None or old.again:
+    current, last = s.journal.current, s.journal.last_done
+    if current is None or last is None or old.again:
         return transitions.locked(s)
     back = PutBack(
         key_id=old.key_id,
@@ -165,7 +165,6 @@ def put_back(s: Snapshot, old: Former, secret: Secret, rollback_id: str) -> Jour
         at=s.now,
         ends_at=old.ends_at,
     )
-    last = next(one for one in s.journal.history if one.outcome != "failed")
     told = Record(
         rotation=rollback_id,
         reason=ROLLBACK,

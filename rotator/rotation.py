@@ -19,6 +19,7 @@ from rotator.delivery import Deliverer, Superseded
 from rotator.errors import Ambiguous, Rejected, RotatorError, Temporary
 from rotator.events import Event
 from rotator.keys import Minted, Order
+from rotator.minted import after_mint
 from rotator.model import Delivery, Plan, Spooled
 from rotator.ports import Conflict
 from rotator.strategy import privileges_differ, spooled_key_differs
@@ -154,7 +155,7 @@ class Rotator:
             await self._spent(s, entry)
             return None
         danger = round(self._world.clock.monotonic() - answered_at, 6)
-        seen = transitions.after_mint(s, plan, minted, held)
+        seen = after_mint(s, plan, minted, held)
         self._emit_delivered(seen or s, held, danger, answered_at - asked_at)
         self._say_unspooled(s, unspooled)
         await self._spent(s, entry)

@@ -61,17 +61,18 @@ def choose(s: Snapshot, key: Key, *, keep_date: bool = False) -> Plan | Refuse:
     ``keep_date``: a refresh far from the expiry asks for no longer life, whatever the policy says:
     today's service would refuse it, and what is broken is to work again first.
     """
+    lifetime = lifetime_of(s, key)
     if s.policy.strategy is Choice.REISSUE or key.status is KeyStatus.REVOKED:
-        return _reissue(s, key, lifetime_of(s, key))
+        return _reissue(s, key, lifetime)
     if s.policy.strategy is Choice.REFRESH:
-        reissued = _reissue(s, key, lifetime_of(s, key)) if was_replaced(s, key) else None
+        reissued = _reissue(s, key, lifetime) if was_replaced(s, key) else None
         return reissued if isinstance(reissued, Plan) else _refresh(s, key, keep_date=keep_date)
     if s.journal.instead_of(key.id):
-        return _reissue(s, key, lifetime_of(s, key))
+        return _reissue(s, key, lifetime)
     if not s.own and (key.expires_at is None or _keeps_its_date(s, key)):
         plan = _refresh(s, key)
-        return plan if isinstance(plan, Plan) else _reissue(s, key, lifetime_of(s, key))
-    plan = _reissue(s, key, lifetime_of(s, key))
+        return plan if isinstance(plan, Plan) else _reissue(s, key, lifetime)
+    plan = _reissue(s, key, lifetime)
     if isinstance(plan, Refuse) and plan.reason.code == "bindings_unknown":
         # On the older eras a refresh may extend; on today's the provider refuses and nothing is
         # lost by having asked.

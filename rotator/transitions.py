@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rotator.drift import doubted
+from rotator.drift import ANOTHER_KEY, doubted
 from rotator.journal import Current, Lease, Mint, Record, Retiring, Rotation
-from rotator.keys import Key, KeyType
+from rotator.keys import Key
 from rotator.notices import noted
 from rotator.secrets import Redacted
 from rotator.strategy import as_used
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
 
     from rotator.errors import RotatorError
     from rotator.journal import Journal, Outcome
-    from rotator.keys import Minted
-    from rotator.model import Held, Plan, Reason, Snapshot
+    from rotator.model import Plan, Reason, Snapshot
     from rotator.secrets import Secret
 
 
@@ -158,33 +156,6 @@ def completed(s: Snapshot, key: Key, secret: Secret, danger_seconds: float | Non
     )
 
 
-def after_mint(s: Snapshot, plan: Plan, minted: Minted, held: tuple[Held, ...]) -> Snapshot | None:
-    """What a new look would show once the key is delivered; None when the answer told too little.
-
-    The answer to a refresh has no bindings, and some servers leave out more: the old key's word
-    stands in where a refresh does not change it.
-    """
-    new = minted.key
-    if new is None:
-        return None
-    old = plan.source
-    redacted = new.redacted if new.redacted.matches(minted.secret) else minted.secret.redacted
-    new = replace(new, redacted=redacted, name=old.name, bindings=new.bindings or old.bindings)
-    if new.type is KeyType.UNKNOWN:
-        new = replace(new, type=old.type)
-    others = (key for key in s.keys if key.id != new.id)
-    return replace(s, keys=(*(_ending(s, plan, key) for key in others), new), held=held)
-
-
-def _ending(s: Snapshot, plan: Plan, key: Key) -> Key:
-    """``key`` as the provider has it once ``plan`` went through: a refreshed one has an end now."""
-    rotation = s.journal.rotation
-    if plan.strategy != "refresh" or key.id != plan.source.id or rotation is None:
-        return key
-    ends = rotation.mints[-1].at + plan.grace
-    return replace(key, expires_at=min(ends, key.expires_at) if key.expires_at else ends)
-
-
 def condemned(s: Snapshot, entry: Retiring) -> Journal:
     """``entry`` is to be revoked."""
     return s.journal.changed(s.now, retiring=(*s.journal.retiring, entry))
@@ -247,7 +218,7 @@ def _old_ends(s: Snapshot, rotation: Rotation, mint: Mint) -> datetime:
 
 def _with_grace(s: Snapshot, rotation: Rotation, entry: Retiring) -> Retiring:
     """``entry``, which consumers may have read until now, if it was what the store held instead."""
-    if rotation.reason != "store_holds_another_key" or entry not in s.journal.retiring:
+    if rotation.reason != ANOTHER_KEY or entry not in s.journal.retiring:
         return entry
     return entry.model_copy(update={"at": max(entry.at, s.now + s.policy.grace)})
 

@@ -75,6 +75,11 @@ class _Task:
 _TASK: ContextVar[_Task | None] = ContextVar("traced task", default=None)
 
 
+def _task() -> _Task:
+    """What this task is at; a new one where it is at nothing."""
+    return _TASK.get() or _Task()
+
+
 class Traces:
     """Listens to events, and times the steps between them.
 
@@ -116,7 +121,7 @@ class Traces:
 
     def wrote(self, policy: str, journal: Journal) -> None:
         """This task has written ``journal``, or read it."""
-        task = _TASK.get() or _Task()
+        task = _task()
         task.retiring = {one.key_id: (policy, one.rotation) for one in journal.retiring}
         _TASK.set(task)
 
@@ -149,7 +154,7 @@ class Traces:
     @contextmanager
     def retiring(self, key_id: str) -> Iterator[None]:
         """Time the end of an old key, in the trace of the rotation that replaced it."""
-        policy, rotation = (_TASK.get() or _Task()).retiring.get(key_id, (None, None))
+        policy, rotation = _task().retiring.get(key_id, (None, None))
         told = {"policy": policy, "rotation_id": rotation, "key_id": key_id}
         context = self._contexts.get(rotation or "", self._parent)
         with self._timed("retire", context, _attributes(told)):
@@ -176,7 +181,7 @@ class Traces:
 
     @contextmanager
     def _kept_in_mind(self, name: str) -> Iterator[None]:
-        task, began, error = _TASK.get() or _Task(), time.time_ns(), None
+        task, began, error = _task(), time.time_ns(), None
         _TASK.set(task)
         if name == "preflight":
             task.before.clear()
@@ -189,7 +194,7 @@ class Traces:
             task.before = [*task.before[-9:], Timed(name, began, time.time_ns(), error)]
 
     def _begin(self, policy: str, event: Event, fields: Mapping[str, object]) -> None:
-        task, rotation = _TASK.get() or _Task(), str(fields.get("rotation_id"))
+        task, rotation = _task(), str(fields.get("rotation_id"))
         known, span = self._open.get(policy, (None, None))
         if span is None or known != rotation:
             began = min((one.began for one in task.before), default=None)
@@ -209,7 +214,7 @@ class Traces:
             span.set_status(trace.Status(trace.StatusCode.ERROR, str(fields.get("error_code"))))
         span.end()
         del self._open[policy]
-        _TASK.set(_Task(retiring=(_TASK.get() or _Task()).retiring))
+        _TASK.set(_Task(retiring=_task().retiring))
 
     def _add(self, one: Timed, context: Context) -> None:
         span = self._tracer.start_span(one.name, context, start_time=one.began)

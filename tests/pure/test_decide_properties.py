@@ -13,6 +13,7 @@ from rotator.decide import CHECKS, decide
 from rotator.errors import Rejected
 from rotator.journal import Journal, decode, encode
 from rotator.keys import KeyStatus, Minted
+from rotator.minted import after_mint
 from rotator.model import (
     Deliver,
     Lock,
@@ -242,7 +243,7 @@ def test_a_mint_that_is_delivered_is_proved_next(s, data):
         fresh = replace(data.draw(keys_of("tri")), status="active", redacted=Redacted())
         fresh = replace(fresh, expires_at=step.plan.expires_at, created_at=NOW)
         held = tuple(replace(each, value=secret("tri")) for each in s.held)
-        seen = transitions.after_mint(s, step.plan, Minted(secret("tri"), fresh), held)
+        seen = after_mint(s, step.plan, Minted(secret("tri"), fresh), held)
 
         assert not fresh.usable(NOW) or "delivery_is_unrecorded" == decide(seen).reason.code
 

@@ -32,6 +32,7 @@ from rotator import transitions
 from rotator.errors import Rejected
 from rotator.journal import Current, Journal, Record, Retiring
 from rotator.keys import KeyType, Minted
+from rotator.minted import after_mint
 from rotator.model import Plan
 from rotator.secrets import Redacted
 
@@ -215,7 +216,7 @@ def test_a_doubt_lasts_two_days():
 
 def seen(plan, answer, *keys, journal=None):
     s = snapshot(*(keys or (plan.source,)), journal=journal or in_flight())
-    return transitions.after_mint(s, plan, Minted(secret("new"), answer), held("new"))
+    return after_mint(s, plan, Minted(secret("new"), answer), held("new"))
 
 
 def reissue(old):

@@ -91,7 +91,7 @@ class History:
         self._note_variants(options)
         world.settled()
         self._cast()
-        await self._until(trouble.calm_at)
+        await sim_loop.reach(trouble.calm_at)
         await self._calm_down()
         for subject in world.subjects:
             if subject.acts and (words := await mend(world, subject)):
@@ -151,9 +151,6 @@ class History:
 
     def _begin(self, work):
         self._tasks.append(asyncio.create_task(work))
-
-    async def _until(self, moment):
-        await asyncio.sleep(max(0.0, moment - asyncio.get_running_loop().time()))
 
     @property
     def _calm(self):

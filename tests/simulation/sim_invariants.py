@@ -90,7 +90,7 @@ class Judge:
         back = journal.current.put_back if journal.current else None
         if back is None or now() < back.ends_at - SKEW:
             return False
-        halfway = back.at + (back.ends_at - back.at) / 2
+        halfway = _half(back.at, back.ends_at)
         looks = self._world.shelf.looks.get(subject.policy.name, ())
         looked = any(halfway + SKEW <= at < back.ends_at for at in looks)
         troubled_at = EPOCH + timedelta(seconds=self._world.network.troubled_at)
@@ -166,7 +166,7 @@ class Judge:
 
     def _assert_half_was_over(self, name, record, rollback):
         """A key that was put back lasts for half of what it had left, and is replaced in time."""
-        due_at = rollback.finished_at + (rollback.expires_at - rollback.finished_at) / 2
+        due_at = _half(rollback.finished_at, rollback.expires_at)
         early = record.reason == "key_near_expiry" and record.started_at < due_at - 2 * SKEW
         if early:
             self.violated(f"S3: {name} was rotated again as soon as its key was put back")

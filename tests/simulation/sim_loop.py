@@ -139,6 +139,11 @@ class _Nap:
             raise asyncio.CancelledError
 
 
+async def reach(moment):
+    """Until ``moment``, in seconds of this loop; not at all when that is over."""
+    await asyncio.sleep(max(0.0, moment - asyncio.get_running_loop().time()))
+
+
 def run(coroutine):
     """Run ``coroutine`` to its end in a loop of its own; whatever it leaves behind is cancelled.
 

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+from sim_loop import reach
 from sim_services import now
 
 from rotator.journal import Journal
@@ -146,7 +147,7 @@ async def _mend_by_hand(world, subject, what):
     begun = asyncio.get_running_loop().time()
     asked = await world.come_by([subject.policy], demanded=True, kind="manual")
     for minutes in _MENDING:
-        await asyncio.sleep(begun + 60 * minutes - asyncio.get_running_loop().time())
+        await reach(begun + 60 * minutes)
         await world.come_by([subject.policy])
     subject.given_up = asked.get(name) in _UNMENDABLE
     well = subject.given_up or world.judge.is_well(subject)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from sim_invariants import LIMITS, LONGEST_LOOK, SKEW, Judge
+from sim_loop import reach
 from sim_network import Actor, Network
 from sim_services import (
     EPOCH,
@@ -182,15 +183,12 @@ class Universe:
             at = begun + 60 * minutes
             if minutes in RESTING:
                 # People may have been at it since the last look.
-                await self._until(at)
+                await reach(at)
             policies = self._worth_a_look(minutes, EPOCH + timedelta(seconds=at))
             if policies:
-                await self._until(at)
+                await reach(at)
                 await self.come_by(policies)
                 self.check()
-
-    async def _until(self, moment):
-        await asyncio.sleep(moment - asyncio.get_running_loop().time())
 
     async def clean_disks(self):
         """Somebody comes by on every machine: nothing may lie there after that."""
