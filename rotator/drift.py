@@ -25,6 +25,8 @@ from rotator.views import (
 )
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from rotator.journal import Mint, Rotation
     from rotator.keys import Key
     from rotator.model import Held, Snapshot, Step
@@ -85,9 +87,21 @@ def store_has_drifted(s: Snapshot) -> Step | None:
         # Somebody is putting another key there by hand: not worth an alarm yet.
         return Wait(reason, lease.until, soon=True)
     if doubted(s):
-        return minting(reason, choose(s, key, keep_date=True))
+        at = _not_too_often(s)
+        return Wait(reason, at) if at > s.now else minting(reason, choose(s, key, keep_date=True))
     remedy = f"put the right key back, or run `rotator run --rotate {s.policy.name}`"
     return _repaired(s, reason, key, remedy)
+
+
+def _not_too_often(s: Snapshot) -> datetime:
+    """When what our own late request did is repaired: at once, but not again and again.
+
+    As many keys in each ``min_interval`` as one rotation may mint: see
+    :func:`rotator.flight.too_many_mints`.
+    """
+    pause = s.policy.min_interval
+    ends = sorted(one.finished_at for one in s.journal.history if one.key_id)[-s.limits.mints :]
+    return max(s.now, ends[0] + pause) if len(ends) == s.limits.mints else s.now
 
 
 def key_was_revoked_elsewhere(s: Snapshot) -> Step | None:

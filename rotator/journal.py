@@ -31,8 +31,9 @@ from rotator.keys import KeyType
 VERSION = 2
 #: Rotations kept for ``history``.
 HISTORY = 20
-#: Finished rotations kept because a mint of theirs may still come true.
-DOUBTS = 5
+#: Finished rotations kept because a mint of theirs may still come true. Many: what is forgotten is
+#: a key that nobody revokes. The document stays within 100 kB.
+DOUBTS = 50
 
 #: Years that a moment may lie in: what is computed from it stays within the calendar.
 _FIRST_YEAR, _LAST_YEAR = 2000, 9000
