@@ -51,6 +51,8 @@ class Trouble:
         return f"{self.fault.name} at {self.at}"
 
 
+#: Minutes. Whoever slept over a request may carry it out after the others have looked.
+_GRACE_HALF_OVER = 31
 #: What nobody meets, and somebody comes by for.
 _NEVER = Trouble(1_000_000, None)
 
@@ -81,7 +83,7 @@ def play(case, *troubles):
             stage.universe.once(stage.universe.policies)
             await asyncio.sleep(300)
         await stage.universe.come_by()
-        await stage.universe.rest()
+        await stage.universe.rest(since=_GRACE_HALF_OVER)
         stage.universe.assert_at_rest()
 
     sim_loop.run(story())

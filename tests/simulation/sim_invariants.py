@@ -15,6 +15,8 @@ SKEW = timedelta(seconds=1)
 #: No later than this after the last moment that a window may be waited for, somebody comes by.
 LATEST = timedelta(minutes=10)
 LONGEST_LOOK = timedelta(minutes=15)
+#: Seconds between two tries to deliver a key that nobody else has: the delay, and some requests.
+LONGEST_WAIT = 10 + 2
 #: Keys that a rotation may lose within an hour: five, and then at ever longer pauses.
 MOST_MINTS = 11
 #: Requests that change nothing of what the store holds or the provider accepts.
@@ -123,6 +125,23 @@ class Judge:
                 version, document = self._world.shelf.read(target.path)
                 if document.get(target.field) in ours and seen.get(target.path) == version:
                     self.violated(f"S1: a key is revoked that {target} was seen to hold")
+
+    def delivering(self, actor, target, raw):
+        """What nobody has yet is tried again at once; what somebody else minted is proved first."""
+        shelf = self._world.shelf
+        # Whoever writes what is there, or was, gives nobody anything: people put it there.
+        documents = (shelf.read(target.path)[1], *shelf.earlier.get(target.path, ()))
+        before = {one.get(target.field) for one in documents}
+        if raw in before or any(raw == one for _, one in shelf.written):
+            return
+        if raw not in actor.minted and raw not in actor.proved:
+            self.violated(f"S1: {target} is given a key that {actor.name} has not proved")
+        failed_at = actor.failed.pop((target.path, raw), None)
+        if failed_at is None or actor.stopped_until > failed_at:
+            return
+        waited = asyncio.get_running_loop().elapsed - failed_at
+        if waited > LONGEST_WAIT:
+            self.violated(f"S1: {actor.name} had a key in hand and did nothing for {waited:.0f} s")
 
     def violated(self, words):
         """Remembered, because the program takes what is raised here for a fault of its own."""

@@ -111,6 +111,9 @@ class Actor:
     events: list = field(default_factory=list)
     #: The raw keys that it was given.
     minted: list = field(default_factory=list)
+    #: Those that the provider has accepted when asked, and when a target last failed to take one.
+    proved: set = field(default_factory=set)
+    failed: dict = field(default_factory=dict)
     #: By path, the version of a secret that it has seen last.
     seen: dict = field(default_factory=dict)
     death: asyncio.Future = field(

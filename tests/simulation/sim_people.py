@@ -45,7 +45,8 @@ class Meddler:
             await asyncio.sleep(30)
         else:
             return
-        kind = self._random.choice((self._revoke, self._refresh, self._roll_back, self._scribble))
+        kinds = self._revoke, self._refresh, self._roll_back, self._scribble, self._undo
+        kind = self._random.choice(kinds)
         # Excused from here on: by the time it is done the breach is there.
         subject.acts.append(kind.__name__.strip("_"))
         if not kind(subject):
@@ -91,6 +92,21 @@ class Meddler:
         if former:
             self._world.shelf.put(target.path, **{target.field: former[-1]})
         return bool(former)
+
+    def _undo(self, subject):
+        """The former key in every target, and the present one revoked: as if nothing had been."""
+        key, written = self._key_of(subject), [raw for _, raw in self._world.shelf.written]
+        keys = (one for one in self._world.arize.keys if one.usable(now()))
+        alive = [one for one in keys if one.raw in {subject.born.raw, *written}]
+        former = [one for one in alive if one.name == subject.born.name]
+        former = [one for one in former if key is not None and one.id != key.id]
+        if not former:
+            return False
+        for target in subject.policy.targets:
+            self._world.shelf.put(target.path, **{target.field: former[-1].raw})
+        self._world.revoked.add(key.id)
+        self._world.arize.revoke(self._world.arize.admin, key.id)
+        return True
 
     def _scribble(self, subject):
         target = subject.policy.targets[-1]

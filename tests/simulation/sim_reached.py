@@ -30,6 +30,7 @@ DONE = (
     "refresh",
     "roll_back",
     "scribble",
+    "undo",
     "put back",
     "demand",
     "suspend",

@@ -126,7 +126,10 @@ class SimIssuer:
                 return False
             return self._arize.accepts(secret.reveal())
 
-        return await self._ask("try", "try", work)
+        accepted = await self._ask("try", "try", work)
+        if accepted:
+            self._actor.proved.add(secret.reveal())
+        return accepted
 
     def is_own(self, redacted_key):
         return _parsed(redacted_key).matches(self._current)
@@ -238,8 +241,9 @@ class Shelf:
 class SimStore:
     """The store as one process sees it."""
 
-    def __init__(self, actor, network, shelf):
+    def __init__(self, actor, network, shelf, delivering):
         self._actor, self._network, self._shelf = actor, network, shelf
+        self._delivering = delivering
 
     async def preflight(self, *_, **__):
         await self._ask("preflight", "preflight", lambda _: None)
@@ -255,7 +259,8 @@ class SimStore:
 
     async def write(self, held, secret, metadata):
         fields = documents.ours(held.target, secret, metadata)
-        path = held.target.path
+        path, raw = held.target.path, secret.reveal()
+        self._delivering(self._actor, held.target, raw)
 
         def work(fault):
             if fault is Fault.FOREIGN_WRITE:
@@ -267,10 +272,14 @@ class SimStore:
                 return Conflict()
             merged = documents.merged(held, fields)
             self._shelf.replace(path, merged)
-            self._shelf.written.append((str(held.target), secret.reveal()))
+            self._shelf.written.append((str(held.target), raw))
             return documents.held(held.target, dict(merged), version + 1)
 
-        return await self._ask("write", f"write {held.target}", work)
+        try:
+            return await self._ask("write", f"write {held.target}", work)
+        except Exception:
+            self._actor.failed[path, raw] = asyncio.get_running_loop().elapsed
+            raise
 
     async def former(self, target, fits):
         def work(_):

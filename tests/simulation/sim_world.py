@@ -176,10 +176,13 @@ class Universe:
         )
         self.add(policy, born, delivered=True)
 
-    async def rest(self):
-        """Passes of new processes, until all grace periods and pauses are over."""
+    async def rest(self, since=0):
+        """Passes of new processes, until all grace periods and pauses are over.
+
+        ``since``: those of the first minutes are left out, where somebody has just come by.
+        """
         begun = asyncio.get_running_loop().elapsed
-        for minutes in MOMENTS:
+        for minutes in (one for one in MOMENTS if one >= since):
             at = begun + 60 * minutes
             if minutes in RESTING:
                 # People may have been at it since the last look.
@@ -198,8 +201,8 @@ class Universe:
             self.disks_left += disk.entries.values()
 
     def _worth_a_look(self, minutes, at):
-        """All at first; then those for which something may be due ``at`` then."""
-        if minutes == RESTING[0]:
+        """All at first and at last; in between those for which something may be due ``at`` then."""
+        if minutes in {RESTING[0], SILENT}:
             return self.policies
         # A policy that can only fail is in nobody's way any more.
         hopeful = (one for one in self.subjects if one.born is not None)
@@ -280,7 +283,7 @@ class Universe:
             issuer=SimIssuer(
                 actor, self.network, self.arize, self._management, self.judge.revoking
             ),
-            store=SimStore(actor, self.network, self.shelf),
+            store=SimStore(actor, self.network, self.shelf, self.judge.delivering),
             clock=SimClock(actor),
             emit=Voice(actor, self.listeners),
             limits=LIMITS,
