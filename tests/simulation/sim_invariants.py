@@ -294,7 +294,7 @@ class Judge:
             lost = subject.refused == "key_not_found" and self._world.excused(subject)
             if subject.born is not None and not (subject.given_up or unclear or lost):
                 self._assert_rested(subject)
-        for key in self._world.bystanders:
+        for key in self._strangers():
             if key.revoked and key.id not in self._world.revoked:
                 raise Violation(f"S4: {key.id}, which was never ours, is revoked")
         self._assert_jitter_drawn_once()
@@ -303,6 +303,13 @@ class Judge:
             raise Violation(f"a sealed key stays on a disk: {self._world.disks_left}")
         for process in self._world.processes:
             self._assert_delivered(process)
+
+    def _strangers(self):
+        """Keys that people made for themselves. What a rotation has begun from is ours by then."""
+        journals = [journal for _, journal in self._world.shelf.journals.values()]
+        begun = {one.old_key_id for journal in journals for one in journal.history}
+        unclaimed = (key for key in self._world.unclaimed if key.id not in begun)
+        return [*self._world.bystanders, *unclaimed]
 
     def _assert_no_fault_of_ours(self):
         """What goes wrong is always something that the program knows of, and so does the judge."""
@@ -323,9 +330,13 @@ class Judge:
                 # After one that failed, `min_interval` is waited for besides.
                 continue
             said = {}
-            for _, event, _, fields in (told for actor in actors for told in actor.events):
+            # Before its record a new key is taken for one that is old.
+            since = {one.redacted: one.finished_at + 2 * SKEW for one in journal.history}
+            for at, event, _, fields in (told for actor in actors for told in actor.events):
                 planned = event == Event.POLICY_PLANNED and fields["policy"] == policy.name
-                if planned and fields["reason"] == "key_near_expiry":
+                if not planned or fields["reason"] != "key_near_expiry":
+                    continue
+                if at > since.get(str(fields["redacted_key"]), EPOCH):
                     said.setdefault(fields["redacted_key"], set()).add(fields["next_at"])
             if any(len(moments) > 1 for moments in said.values()):
                 raise Violation(f"jitter of {policy.name} was drawn again: {said}")
@@ -359,11 +370,11 @@ class Judge:
         if journal.rotation is not None or (journal.retiring and values):
             raise Violation(f"liveness: {name} has not come to rest: {shown(journal)}")
         self._assert_told(subject.policy, journal)
-        ours = {key.id for key in self._world.bystanders}
+        theirs = {key.id for key in self._strangers()}
         alive = [
             key
             for key in self._world.arize.keys
-            if key.name == subject.born.name and key.usable(now()) and key.id not in ours
+            if key.name == subject.born.name and key.usable(now()) and key.id not in theirs
         ]
         if values and [key.raw for key in alive] != list(values):
             raise Violation(f"S4: keys of {name} are left: {[key.redacted for key in alive]}")

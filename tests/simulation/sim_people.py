@@ -76,9 +76,11 @@ class Meddler:
         arize = self._world.arize
         new = arize.refresh(arize.admin, key.id, expires_at=key.expires_at, grace=grace)
         _, journal = self._world.shelf.journals.get(subject.policy.name, (0, Journal()))
-        if new.id != key.id and (subject.policy.selector.id or journal.current):
-            # Not ours: the lineage goes on elsewhere. Chosen by its name alone it would be.
-            self._world.bystanders.append(new)
+        if new.id != key.id:
+            # Not ours: the lineage goes on elsewhere. Chosen by its name alone it may be, and is
+            # not where somebody had seen the old one just before, and rotated that.
+            named = not (subject.policy.selector.id or journal.current)
+            (self._world.unclaimed if named else self._world.bystanders).append(new)
         return True
 
     def _roll_back(self, subject):

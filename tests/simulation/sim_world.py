@@ -143,7 +143,8 @@ class Universe:
         self.disks = [Disk() for _ in range(disks)]
         #: What was still on them at the very end.
         self.disks_left = []
-        self.bystanders = []
+        #: Keys that are not ours; and those that are, once a rotation has begun from them.
+        self.bystanders, self.unclaimed = [], []
         self.excused = excused
         #: Who looks on.
         self.listeners, self.around = [], lambda world: world
