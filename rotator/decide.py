@@ -69,7 +69,7 @@ def key_not_found(s: Snapshot) -> Step | None:
 def key_is_ambiguous(s: Snapshot) -> Step | None:
     """Several active keys answer to the policy's name: choosing one would be guessing.
 
-    Unless one of them is ours, and nobody has it.
+    Unless one of them is ours, and nobody has it. Others that are to go do not wait for a person.
     """
     found = current_keys(s)
     if len(found) < 2:  # noqa: PLR2004 - more than one
@@ -77,7 +77,8 @@ def key_is_ambiguous(s: Snapshot) -> Step | None:
     ids = ", ".join(sorted(key.id for key in found))
     text = f"{len(found)} active keys are named {s.policy.selector.name!r}: {ids}"
     ambiguous = Reason("key_is_ambiguous", text)
-    return stray_key_appeared(s) or Refuse(ambiguous, remedy="name one of them by `key.id`")
+    leaving = stray_key_appeared(s) or retirement_is_due(s)
+    return leaving or Refuse(ambiguous, remedy="name one of them by `key.id`")
 
 
 def rotation_was_demanded(s: Snapshot) -> Step | None:

@@ -112,6 +112,17 @@ def test_two_keys_of_one_name_are_ambiguous_already():
     assert "key_is_ambiguous" == code(decide(snapshot(key(), key("two"), policy=by_name())))
 
 
+def test_old_keys_leave_whichever_key_is_meant():
+    named = key(), key("two")
+
+    assert Retire(SHOULD_LEAVE, retiring()) == decide(
+        snapshot(*named, key("ret"), policy=by_name(), journal=LEAVING)
+    )
+    assert "key_is_ambiguous" == code(
+        decide(snapshot(*named, key("ret"), policy=by_name(), holding=("ret",), journal=LEAVING))
+    )
+
+
 @pytest.mark.parametrize(
     "other",
     [key("two", name="x"), key("two", status=KeyStatus.REVOKED), key("ret")],
