@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 #: The code of the one drift in which consumers have a working key, and keep it for a grace.
 ANOTHER_KEY = "store_holds_another_key"
+_UNKNOWN_KEY = "store_holds_unknown_key"
+_REFRESHED = "key_was_refreshed_elsewhere"
+_DRIFTS = frozenset({ANOTHER_KEY, _UNKNOWN_KEY, _REFRESHED})
 _SECOND = timedelta(seconds=1)
 #: How long a process may be stopped in the middle of a request that it sends all the same.
 _PAUSE = timedelta(hours=1)
@@ -96,12 +99,13 @@ def store_has_drifted(s: Snapshot) -> Step | None:
 def _not_too_often(s: Snapshot) -> datetime:
     """When what our own late request did is repaired: at once, but not again and again.
 
-    As many keys in each ``min_interval`` as one rotation may mint: see
-    :func:`rotator.flight.too_many_mints`.
+    As often in each ``min_interval`` as one rotation may mint, see
+    :func:`rotator.flight.too_many_mints`; what a person asked for meanwhile does not count.
     """
-    pause = s.policy.min_interval
-    ends = sorted(one.finished_at for one in s.journal.history if one.key_id)[-s.limits.mints :]
-    return max(s.now, ends[0] + pause) if len(ends) == s.limits.mints else s.now
+    most, pause = s.limits.mints, s.policy.min_interval
+    repairs = (one for one in s.journal.history if one.key_id and one.reason in _DRIFTS)
+    ends = sorted(one.finished_at for one in repairs)[-most:]
+    return max(s.now, ends[0] + pause) if len(ends) == most else s.now
 
 
 def key_was_revoked_elsewhere(s: Snapshot) -> Step | None:
@@ -144,9 +148,9 @@ def _drift(s: Snapshot, key: Key, held: Held) -> Reason:
         return Reason(ANOTHER_KEY, text)
     if current and current.key_id == key.id and current.redacted != str(key.redacted):
         text = f"{key.id} was refreshed elsewhere, and {held.target} holds its former secret"
-        return Reason("key_was_refreshed_elsewhere", text)
+        return Reason(_REFRESHED, text)
     text = f"{held.target} holds a key that the provider does not list, and not {used.redacted}"
-    return Reason("store_holds_unknown_key", text)
+    return Reason(_UNKNOWN_KEY, text)
 
 
 def _strays(s: Snapshot) -> tuple[tuple[Rotation, Key], ...]:

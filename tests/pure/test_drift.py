@@ -172,11 +172,15 @@ def test_what_our_own_late_request_may_have_done_is_repaired_at_once(rules):
 @pytest.mark.parametrize("rules", [policy(), ROTATE])
 def test_our_own_late_requests_are_not_repaired_for_ever(rules):
     """Where each repair fails, say because Arize accepts new keys too late, each made a new key."""
-    first, *later = (record(finished_at=NOW - HOUR + n * TICK) for n in (1, 2, 3, 4, 5))
-    refusals = (record(key_id="", outcome="failed", finished_at=NOW - TICK),) * 9
+    unknown = UNKNOWN.code
+    first, *later = (
+        record(reason=unknown, finished_at=NOW - HOUR + n * TICK) for n in (1, 2, 3, 4, 5)
+    )
+    refusals = (record(reason=unknown, key_id="", outcome="failed", finished_at=NOW - TICK),) * 9
+    by_hand = (record(reason="rotation_was_demanded", finished_at=NOW - TICK),) * 9
     s = snapshot(key(), holding=("two",), policy=rules)
-    often = DOUBT.model_copy(update={"history": (*refusals, *reversed(later), first)})
-    less = DOUBT.model_copy(update={"history": (*refusals, *reversed(later))})
+    less = DOUBT.model_copy(update={"history": (*refusals, *by_hand, *reversed(later))})
+    often = less.model_copy(update={"history": (*less.history, first)})
 
     assert Wait(UNKNOWN, NOW + TICK) == decide(replace(s, journal=often))
     assert isinstance(decide(replace(s, journal=often, now=NOW + TICK)), Mint)
