@@ -210,8 +210,10 @@ class Judge:
         asked = record.reason == "rotation_was_demanded" or (subject.acts and subject.demands)
         if asked or "refresh" in subject.acts:
             return
-        most = LIMITS.mints if journal.doubted and record.reason in _DRIFT else 1
-        before = [one.finished_at for one in journal.history[1:] if one.key_id][most - 1 :]
+        repaired = bool(journal.doubted) and record.reason in _DRIFT
+        most = LIMITS.mints if repaired else 1
+        counted = (one for one in journal.history[1:] if one.reason in _DRIFT or not repaired)
+        before = [one.finished_at for one in counted if one.key_id][most - 1 :]
         pause = subject.policy.min_interval
         _, expires_at = self.births.get(record.old_redacted, (None, None))
         if before and expires_at is not None and expires_at > before[0]:
