@@ -41,7 +41,7 @@ PAIRS ?= 0
 exhaust: $(VENV)/dev
 	$(BIN)/python tests/simulation/exhaust.py --pairs $(PAIRS)
 
-# Forty bugs, planted one at a time: the simulation must find each.
+# Forty-two bugs, planted one at a time: the simulation must find each.
 planted: $(VENV)/dev
 	$(BIN)/python tests/simulation/planted.py
 

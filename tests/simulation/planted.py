@@ -6,6 +6,7 @@ when one is not found: then a check is missing there; or when a history breaks w
 """
 
 import argparse
+import itertools
 import sys
 import time
 from collections import Counter
@@ -34,6 +35,7 @@ from rotator.delivery import Deliverer
 from rotator.errors import Ambiguous, Temporary
 from rotator.listings import Listings
 from rotator.model import Plan
+from rotator.pacing import Jitter
 from rotator.ports import Conflict
 from rotator.reconcile import Demand, Reconciler
 from rotator.rotation import Rotator
@@ -368,6 +370,19 @@ def never_too_soon():
     swap(views.not_before, lambda _, due, __=None: due)
     repaired = drift._repaired
     swap(repaired, lambda s, *args: repaired(replace(s, journal=_restless(s.journal)), *args))
+
+
+@plant
+def jitter_redrawn():
+    """A policy that waits a little longer than it must waits another while at every look."""
+    draw, looks = Jitter.of, itertools.count()
+    Jitter.of = lambda *parts: draw(*parts, next(looks))
+
+
+@plant
+def windows_ignored():
+    """A rotation begins as soon as it is due, whatever window the policy waits for."""
+    swap(views.opened, lambda *_, **__: None)
 
 
 @plant
