@@ -12,6 +12,14 @@ from rotator.sandbox import real_vault
 # How many examples a property is tried on: few in every run, many by HYPOTHESIS_PROFILE=thorough.
 hypothesis.settings.register_profile("quick", max_examples=30, deadline=None)
 hypothesis.settings.register_profile("thorough", max_examples=2_000, deadline=None)
+# For mutants: the same examples for each, and none made smaller, as nobody reads them.
+hypothesis.settings.register_profile(
+    "mutants",
+    max_examples=30,
+    deadline=None,
+    derandomize=True,
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 _LOOP = pytest.StashKey[asyncio.AbstractEventLoop]()
@@ -25,9 +33,9 @@ def _real():
 
 def _vaults(ran):
     """Says where the Vault cases ran, which is told by their own reports."""
-    real = _real()
     if not ran:
         return "Vault cases: none ran"
+    real = _real()
     if "real" in ran:
         return f"Vault cases: {ran['stand-in']} on the stand-in, {ran['real']} ON {real}, FOR REAL"
     why = "" if real else ": neither vault nor bao is on PATH, no ROTATOR_TEST_VAULT_ADDR"
