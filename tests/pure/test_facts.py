@@ -131,3 +131,18 @@ def test_without_a_rotation_no_key_is_old():
 )
 def test_a_failed_delivery_is_the_graver_the_less_grace_is_left(left, whole, expected):
     assert expected == facts.urgency(left, whole)
+
+
+@pytest.mark.parametrize(
+    ("least", "left", "expected"),
+    [
+        ("info", HOUR, "warning"),
+        ("error", HOUR, "error"),
+        ("error", 20 * MINUTE, "error"),
+        ("warning", 20 * MINUTE, "error"),
+        ("error", MINUTE, "critical"),
+        ("critical", HOUR, "critical"),
+    ],
+)
+def test_a_look_that_failed_is_as_grave_as_its_cause_and_as_what_is_left(least, left, expected):
+    assert expected == facts.alarm(least, left, HOUR)

@@ -119,6 +119,38 @@ def test_without_one_there_is_nothing_to_put_back(journal, why):
     assert why == code(former(rotated(journal=journal)))
 
 
+@pytest.mark.parametrize(
+    ("record_of", "text", "remedy"),
+    [
+        ({}, "no rotation of the policy's key is on record", "see `rotator plan`"),
+        (
+            {"current": current("two"), "history": (DONE,)},
+            "another key was adopted since the last rotation",
+            "see `rotator plan`",
+        ),
+        (
+            {"history": (ENDLESS,)},
+            f"the former key, {shown()}, does not work any more",
+            "if the present one is at fault: rotator run --rotate ci-key",
+        ),
+        (
+            {"history": (DONE.model_copy(update={"old_valid_until": NOW}),)},
+            f"the former key, {shown()}, does not work any more since 2026-11-23 08:31 UTC",
+            "if the present one is at fault: rotator run --rotate ci-key",
+        ),
+        (
+            {"history": (DONE.model_copy(update={"old_valid_until": NOW + MINUTE}),)},
+            f"the former key, {shown()}, works for 1m more, and less than 10m is too short",
+            "if the present one is at fault: rotator run --rotate ci-key",
+        ),
+    ],
+)
+def test_whoever_wants_it_back_is_told_why_not_and_what_to_do(record_of, text, remedy):
+    refusal = former(rotated(journal=journal_of("new", **record_of)))
+
+    assert (text, remedy) == (refusal.reason.text, refusal.remedy)
+
+
 @pytest.mark.parametrize("owner", [ME, OTHER])
 def test_a_lease_of_ours_or_one_that_is_over_hinders_nobody(owner):
     until = NOW + SECOND if owner == ME else NOW
@@ -199,6 +231,12 @@ def test_what_the_store_held_is_named_and_not_what_was_replaced_under_it():
     assert OLD == identified(snapshot(key("new"), key()), replaced, secret())
 
 
+def test_without_a_rotation_on_record_putting_a_key_back_only_takes_the_lease():
+    s = rotated(journal=journal_of("new"))
+
+    assert s.journal.current == put_back(s, OLD, secret(), "b1").current
+
+
 def test_to_put_it_back_again_takes_the_lease_and_nothing_else():
     s = with_it_back()
     journal = put_back(s, replace(OLD, again=True), secret(), "b1")
@@ -252,19 +290,35 @@ def test_that_it_can_be_replaced_is_seen_to_before():
 
 
 @pytest.mark.parametrize(
-    ("keys", "rules", "words"),
+    ("keys", "rules", "text", "remedy"),
     [
-        ((new(),), {"suspend": True}, "the policy is suspended"),
-        ((new(),), {"strategy": Choice.REFRESH}, "`strategy: refresh` allows no reissue"),
-        ((service("new"),), {}, "does not show the privileges of service key id-new"),
-        ((key(),), {}, "the provider lists no active key id-new"),
+        ((new(),), {"suspend": True}, "the policy is suspended", "remove `suspend` first"),
+        (
+            (new(),),
+            {"strategy": Choice.REFRESH},
+            "`strategy: refresh` allows no reissue",
+            "use `strategy: auto`",
+        ),
+        (
+            (service("new"),),
+            {},
+            "the provider does not show the privileges of service key id-new",
+            "write them under `key.bindings`",
+        ),
+        (
+            (key(),),
+            {},
+            "the provider lists no active key id-new",
+            "it may be revoked or expired",
+        ),
     ],
 )
-def test_and_it_is_not_put_back_when_it_cannot(keys, rules, words):
+def test_and_it_is_not_put_back_when_it_cannot(keys, rules, text, remedy):
     refusal = irreplaceable(with_it_back(*keys, policy=policy(grace=HOUR, **rules)))
 
     assert "former_key_irreplaceable" == code(refusal)
-    assert words in refusal.reason.text
+    assert refusal.reason.text.startswith(f"it could not be replaced before its end: {text}")
+    assert refusal.remedy.startswith(remedy)
 
 
 def test_a_service_key_with_known_privileges_can_be_replaced():
@@ -285,6 +339,11 @@ def test_the_key_of_the_policy_is_adopted():
         ({"journal": Journal(lease=lease(OTHER))}, "another_holds_the_lease", OTHER),
         ({"keys": ()}, "key_not_found", "no active key id-old"),
         (
+            {"keys": (), "policy": policy(selector=Selector(name="ci"))},
+            "key_not_found",
+            "no active key of name 'ci'",
+        ),
+        (
             {"keys": (key(), key("two")), "policy": policy(selector=Selector(name="ci"))},
             "key_is_ambiguous",
             "2 active keys",
@@ -304,6 +363,20 @@ def test_it_is_refused_when_it_is_not_or_not_the_moment(changes, why, words):
 
     assert why == code(refusal)
     assert words in refusal.reason.text
+
+
+@pytest.mark.parametrize(
+    ("others", "what"),
+    [((), ""), ((key("new", redacted=shown()),), f"; it is {shown()}, key id-new")],
+)
+def test_a_key_that_is_another_is_told_from_the_one_that_is_wanted(others, what):
+    refusal = adoptable(snapshot(key(redacted=shown("two")), *others), secret())
+
+    assert f"this is not {shown('two')}, the key of the policy{what}" == refusal.reason.text
+    assert (
+        "give the raw key of the one that the policy names, or name another one in the policy"
+        " under `key`"
+    ) == refusal.remedy
 
 
 def test_an_adopted_key_is_the_current_one_and_as_old_as_it_is():
