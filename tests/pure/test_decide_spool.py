@@ -23,8 +23,11 @@ from pure_builders import (
 
 from rotator.decide import decide
 from rotator.journal import Journal
+from rotator.keys import Bindings, OrgBinding, Role
 from rotator.model import Deliver, Destroy, Reason, Restore, Spooled
 from rotator.strategy import spooled_key_differs
+
+OTHERS = Bindings((OrgBinding("org-2", Role(name="member")),))
 
 
 def spooled(label="new", **changes):
@@ -129,6 +132,20 @@ def test_the_privileges_are_those_of_the_old_key(shows):
     more = None if shows else BINDINGS
 
     assert differs(service("new", bindings=BINDINGS), old, bindings=more) is False
+
+
+@pytest.mark.parametrize("shows", [True, False], ids=["by the listing", "by the policy"])
+def test_a_spooled_key_that_may_do_more_or_less_is_another(shows):
+    old = service(bindings=BINDINGS if shows else None)
+    more = None if shows else BINDINGS
+
+    assert differs(service("new", bindings=OTHERS), old, bindings=more) is True
+
+
+def test_what_the_listing_shows_of_the_old_key_goes_before_what_the_policy_says():
+    old = service(bindings=BINDINGS)
+
+    assert differs(service("new", bindings=BINDINGS), old, bindings=OTHERS) is False
 
 
 def test_what_cannot_be_compared_counts_as_different():

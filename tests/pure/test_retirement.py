@@ -20,7 +20,7 @@ from pure_builders import (
 from rotator.decide import decide
 from rotator.journal import Journal
 from rotator.model import Reason, Retire, RetireWhen, Wait
-from rotator.retirement import Lingering, lingering, retires_at
+from rotator.retirement import Lingering, had_by_nobody, lingering, retires_at
 
 IDLE = policy(retire=RetireWhen.WHEN_IDLE)
 
@@ -149,6 +149,13 @@ def test_the_end_that_is_named_is_the_first_that_comes():
     assert [expires_at] == [
         one.until for one in watched(NOW, ends=NOW + MINUTE, expires_at=expires_at)
     ]
+
+
+def test_a_key_that_no_rotation_has_replaced_was_had_by_nobody():
+    replaced, orphan = retiring(), retiring("two")
+    s = snapshot(key(), journal=lineage(history=(record(old_key_id="id-x"), record())))
+
+    assert [False, True] == [had_by_nobody(s, entry) for entry in (replaced, orphan)]
 
 
 def test_a_key_that_is_not_listed_lingers_nowhere():

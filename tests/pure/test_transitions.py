@@ -70,6 +70,10 @@ def test_to_renew_a_lease_keeps_when_it_was_taken():
     assert ours == transitions.locked(s).lease
 
 
+def test_whoever_lets_go_of_a_lease_leaves_the_rest_as_it_is():
+    assert FULL.changed(NOW, lease=None) == transitions.unlocked(snapshot(journal=FULL))
+
+
 # --- intents ---
 
 

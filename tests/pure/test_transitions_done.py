@@ -62,7 +62,8 @@ def test_a_rotation_is_written_down_when_its_key_works():
         retiring=(retiring(),),
         history=(record(),),
     )
-    s = snapshot(key(), new(), holding=("new",), journal=before)
+    made = new(description="for CI")
+    s = snapshot(key(), made, holding=("new",), journal=before)
 
     old_leaves = Retiring(key_id="id-old", redacted="ak-old...old", at=NOW + HOUR, rotation="r1")
     assert Journal(
@@ -77,6 +78,7 @@ def test_a_rotation_is_written_down_when_its_key_works():
             expires_at=NOW + 90 * DAY,
             lifetime=90 * DAY,
             type=KeyType.USER,
+            description="for CI",
         ),
         retiring=(old_leaves, retiring()),
         history=(
@@ -98,7 +100,7 @@ def test_a_rotation_is_written_down_when_its_key_works():
             ),
             record(),
         ),
-    ) == transitions.completed(s, new(), secret("new"), 0.25)
+    ) == transitions.completed(s, made, secret("new"), 0.25)
 
 
 def test_a_rotation_with_several_mints_was_repaired():
@@ -156,6 +158,15 @@ def test_a_reissue_that_finds_the_old_key_untouched_begins_its_grace():
 
 def test_what_was_lost_on_the_way_leaves_at_once():
     after = completed(key(), new(), new("two"), new("tri", name="x"), mints=(mint(), mint()))
+
+    assert {"id-two": 0 * DAY, "id-old": HOUR} == leaves(after)
+
+
+def test_an_older_key_that_was_lost_leaves_as_well():
+    lost = new("two", created_at=NOW - MINUTE + SECOND / 2)
+    latest = new(created_at=NOW - SECOND)
+
+    after = completed(key(), lost, latest, mints=(mint(), mint(at=NOW - SECOND)), delivered=latest)
 
     assert {"id-two": 0 * DAY, "id-old": HOUR} == leaves(after)
 
