@@ -122,6 +122,16 @@ def test_without_one_there_is_nothing_to_put_back(journal, why):
 @pytest.mark.parametrize(
     ("record_of", "text", "remedy"),
     [
+        (
+            {"lease": lease(OTHER)},
+            "another holds the lease until 2026-11-23 08:31 UTC",
+            "try again after that",
+        ),
+        (
+            {"rotation": in_flight().rotation},
+            "rotation r1, begun at 2026-11-23 08:30 UTC, is not over",
+            "wait for it; where no daemon runs, `rotator run --once` carries it on",
+        ),
         ({}, "no rotation of the policy's key is on record", "see `rotator plan`"),
         (
             {"current": current("two"), "history": (DONE,)},

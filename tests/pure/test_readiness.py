@@ -23,9 +23,10 @@ from pure_builders import (
 )
 
 from rotator import readiness
+from rotator.decide import decide
 from rotator.errors import NotFound, Unavailable
 from rotator.journal import Journal
-from rotator.model import Choice
+from rotator.model import Choice, Wait
 from rotator.ports import Lack
 from rotator.readiness import Finding
 
@@ -72,6 +73,25 @@ def test_what_only_a_try_could_tell_is_remembered_until_the_next_one(outcomes, t
     found = list(readiness.of_policy(snapshot(key(), journal=lineage(history=history)), None))
 
     assert ([f"the last rotation failed: {refusal}"] if told else []) == [one.text for one in found]
+
+
+@pytest.mark.parametrize(
+    ("one", "strategy"),
+    [
+        (service(expires_at=None), Choice.REISSUE),
+        (key(created_at=None), Choice.REFRESH),
+    ],
+    ids=["a rotation that is wanted today", "one that its expiry asks for"],
+)
+def test_what_a_later_rotation_would_meet_is_told_today(one, strategy):
+    s = snapshot(one, policy=policy(strategy=strategy))
+
+    assert isinstance(decide(s), Wait)
+    assert ["problem"] == [kind for _, kind in codes(s)]
+
+
+def test_an_end_that_a_key_is_to_be_given_is_no_longer_life():
+    assert [] == codes(snapshot(service(expires_at=None), policy=policy(lifetime=90 * DAY)))
 
 
 def test_one_trouble_hides_no_other():
@@ -136,6 +156,14 @@ MANAGER = key("mgr", created_by="bob")
                 "target_is_empty",
                 "app/one#key holds no key yet; the next rotation puts one there",
                 "or give it the present one: rotator adopt ci-key",
+                note=True,
+            ),
+        ),
+        (
+            snapshot(key(), journal=in_flight().model_copy(update={"lease": lease(OTHER)})),
+            Finding(
+                "another_holds_the_lease",
+                "another holds the lease until 2026-11-23 08:31 UTC and is at it",
                 note=True,
             ),
         ),
