@@ -337,20 +337,17 @@ def test_who_wants_a_strategy_has_no_part_in_what_is_written():
 
 def test_a_refused_replacement_of_a_lost_key_does_not_end_the_rotation():
     journal = in_flight(mint(strategy="refresh"), mint(), grace_deadline=NOW + HOUR)
-    s = snapshot(key(), new("two"), journal=journal)
+    s = snapshot(key(), new("two"), journal=journal.changed(NOW - MINUTE, lease=lease()))
 
-    after = transitions.refused(s, new(), NO)
-
-    assert journal.rotation == after.rotation
-    assert None is after.lease
-    assert ["id-new"] == [entry.key_id for entry in after.retiring]
-    assert () == after.history
+    leaving = Retiring(key_id="id-new", redacted="ak-new...new", at=NOW, rotation="r1")
+    assert journal.changed(NOW, retiring=(leaving,)) == transitions.refused(s, new(), NO)
 
 
 def test_a_refusal_takes_along_what_was_lost_while_no_grace_is_running():
-    s = snapshot(key(), new("two"), journal=in_flight(mint(), mint()))
+    unwanted = new(created_at=NOW - SECOND)
+    s = snapshot(key(), new("two"), unwanted, journal=in_flight(mint(), mint(at=NOW - SECOND)))
 
-    after = transitions.refused(s, new(), NO)
+    after = transitions.refused(s, unwanted, NO)
 
     assert None is after.rotation
     leaves = {entry.key_id: entry.at for entry in after.retiring}
