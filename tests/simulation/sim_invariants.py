@@ -215,7 +215,7 @@ class Judge:
         counted = (one for one in journal.history[1:] if one.reason in _DRIFT or not repaired)
         before = [one.finished_at for one in counted if one.key_id][most - 1 :]
         pause = subject.policy.min_interval
-        _, expires_at = self.births.get(record.old_redacted, (None, None))
+        expires_at = self._end_of(record.old_redacted)
         if before and expires_at is not None and expires_at > before[0]:
             pause = min(pause, (expires_at - before[0]) / 2)
         if before and record.started_at < before[0] + pause - 4 * SKEW:
@@ -257,17 +257,17 @@ class Judge:
     def _was_due(self, subject, record):
         """By what the provider knows, not by what the journal says."""
         policy, latest = subject.policy, record.started_at + 2 * SKEW
-        minted_at, expires_at = self.births[record.old_redacted]
         if record.reason == "key_near_expiry":
-            # Less than it was given, where a request that was given up came true and replaced it.
-            shown = [
-                key.expires_at
-                for key in self._by_raw.values()
-                if key.redacted == record.old_redacted and key.expires_at is not None
-            ]
-            expires_at = min([*([expires_at] if expires_at else []), *shown], default=None)
+            expires_at = self._end_of(record.old_redacted)
             return expires_at is not None and expires_at - _margin(policy) <= latest
+        minted_at, _ = self.births[record.old_redacted]
         return minted_at + policy.max_age <= latest
+
+    def _end_of(self, redacted):
+        """The end that a key was given; a sooner one, where a late request of ours replaced it."""
+        _, given = self.births.get(redacted, (None, None))
+        shown = (key.expires_at for key in self._by_raw.values() if key.redacted == redacted)
+        return min((end for end in (given, *shown) if end is not None), default=None)
 
     def settled(self):
         """What there is from here on is minted, not given."""
