@@ -25,7 +25,7 @@ from rotator.adapters.arize_credential import Credential
 from rotator.adapters.arize_errors import Answer
 from rotator.adapters.arize_issuer import ArizeCalls
 from rotator.adapters.arize_options import ArizeOptions
-from rotator.adapters.network import network
+from rotator.adapters.network import Ways, network
 from rotator.ports import unheard
 from rotator.secrets import Masked
 
@@ -144,25 +144,21 @@ class _Wire:
         self._clock = clock
         self._called = called
         self._base = options.base_url.rstrip("/")
-        self._transport = transport or network(
-            "arize",
-            options.base_url,
-            ca_cert=options.ca_cert,
-            proxy=options.proxy,
-            connections=options.concurrency,
+        self._ways = Ways(
+            (lambda: transport)
+            if transport
+            else network("arize", options.base_url, ca_cert=options.ca_cert, proxy=options.proxy)
         )
         #: Only httpcore tells when it begins to send; of others the worst is assumed.
         self._traced = transport is None
-        #: As many as the connections, so that nobody ever waits inside httpcore's pool: a wait
-        #: that is cancelled there can cost a connection for good (httpcore #1093).
         self._slots = asyncio.Semaphore(options.concurrency)
 
     async def exchange(self, call: Call, credential: Secret, deadline: float) -> Answer:
         """Make the request, until ``deadline`` of the loop's clock at the latest."""
         attempt, began = _Attempt(deadline), self._clock.monotonic()
         try:
-            async with asyncio.timeout_at(deadline), self._slots:
-                await self._send(call, credential, attempt)
+            async with asyncio.timeout_at(deadline), self._slots, self._ways.one() as transport:
+                await self._send(transport, call, credential, attempt)
         except TimeoutError:
             attempt.broken = f"nothing more within {self._options.timeout.total_seconds():g} s"
         except _FAILURES as error:
@@ -177,14 +173,20 @@ class _Wire:
         return answer
 
     async def close(self) -> None:
-        await self._transport.aclose()
+        await self._ways.close()
 
-    async def _send(self, call: Call, credential: Secret, attempt: _Attempt) -> None:
+    async def _send(
+        self,
+        transport: httpx.AsyncBaseTransport,
+        call: Call,
+        credential: Secret,
+        attempt: _Attempt,
+    ) -> None:
         most = _MOST_OF_MINT if call.mint else _MOST
         began = self._clock.monotonic()
         request = self._request(call, credential, attempt)
         attempt.sent = not self._traced
-        response = await self._transport.handle_async_request(request)
+        response = await transport.handle_async_request(request)
         attempt.response = response
         try:
             if not call.mint:

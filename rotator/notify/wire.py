@@ -63,7 +63,7 @@ async def send(way: Way, method: str, url: Secret, headers: Mapping[str, str], b
         RotatorError: The answer was anything but a success, or there was none.
     """
     place = shown(url)
-    transport = network(way.where, url.reveal(), ca_cert=way.ca_cert, proxy=way.proxy)
+    transport = network(way.where, url.reveal(), ca_cert=way.ca_cert, proxy=way.proxy)()
     try:
         # The answer's body is not read: it tells nothing that its status does not.
         response = await transport.handle_async_request(_request(way, method, url, headers, body))

@@ -21,10 +21,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _PROGRAMS = ("vault", "bao")
 _HOST = "127.0.0.1"
+_DEV = ("-dev", "-dev-no-store-token")
+_SETTINGS = "server.hcl"
 #: Seconds that a server may take to come up, and to go.
 _START, _STOP = 30, 5
 
@@ -50,8 +52,10 @@ def version(path: str) -> str:
 
 
 @contextmanager
-def running(path: str) -> Iterator[RealVault]:
+def running(path: str, *, settings: str = "") -> Iterator[RealVault]:
     """The server at ``path`` in dev mode, on a free port of loopback, until the block ends.
+
+    ``settings`` are in the server's own language, over those of dev mode.
 
     Raises:
         RuntimeError: It did not come up.
@@ -60,7 +64,12 @@ def running(path: str) -> Iterator[RealVault]:
     with tempfile.TemporaryDirectory(prefix="rotator-vault-") as home:
         log = Path(home, "server.log")
         port = _free_port()
-        process = _start(path, port=port, token=token, home=home, log=log)
+        extra = []
+        if settings:
+            Path(home, _SETTINGS).write_text(settings, encoding="utf-8")
+            extra = [f"-config={_SETTINGS}"]
+        command = [path, "server", *_DEV, f"-dev-listen-address={_HOST}:{port}", *extra]
+        process = _start(command, token=token, home=home, log=log)
         try:
             _wait(process, port, log)
             key = re.search(r"Unseal Key: (\S+)", log.read_text())
@@ -69,15 +78,10 @@ def running(path: str) -> Iterator[RealVault]:
             _end(process)
 
 
-def _start(path: str, *, port: int, token: str, home: str, log: Path) -> subprocess.Popen[bytes]:
-    arguments = [
-        "-dev",
-        "-dev-no-store-token",
-        f"-dev-listen-address={_HOST}:{port}",
-    ]
+def _start(command: Sequence[str], *, token: str, home: str, log: Path) -> subprocess.Popen[bytes]:
     with log.open("wb") as output:
         return subprocess.Popen(  # noqa: S603 - a program from PATH, with arguments of ours
-            [path, "server", *arguments],
+            command,
             env={"PATH": os.environ.get("PATH", ""), "HOME": home, **_token(token)},
             cwd=home,
             stdin=subprocess.DEVNULL,
