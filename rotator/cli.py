@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import signal
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rotator.adapters.process import forbid_dumps
-from rotator.arguments import parser_of_all
+from rotator.arguments import VERSION, parser_of_all
 from rotator.commands.completion import complete
 from rotator.errors import ConfigError, RotatorError
 from rotator.words import printable
@@ -56,20 +57,33 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _obeyed(argv: Sequence[str] | None) -> int:
-    parser = parser_of_all()
-    if "_ARGCOMPLETE" in os.environ:
-        complete(parser)
     try:
+        if (sys.argv[1:] if argv is None else argv) == ["--version"]:
+            # Asked by scripts, and often: a third of it would be the options of all commands.
+            sys.stdout.write(f"{VERSION}\n")
+            return 0
+        parser = parser_of_all()
+        if "_ARGCOMPLETE" in os.environ:
+            complete(parser)
         arguments = parser.parse_args(argv)
-        command: Callable[[Namespace], int] = import_module(
-            f"rotator.commands.{arguments.command}"
-        ).command
+        command = _command(arguments.command)
         forbid_dumps()
         signal.signal(signal.SIGTERM, _end)
         return command(arguments)
     finally:
         # What cannot be written is said by us, and not by Python at its exit.
         sys.stdout.flush()
+
+
+def _command(name: str) -> Callable[[Namespace], int]:
+    """Load a command. What that makes stays, so that collecting any of it would be in vain."""
+    gc.disable()
+    try:
+        command: Callable[[Namespace], int] = import_module(f"rotator.commands.{name}").command
+    finally:
+        gc.freeze()
+        gc.enable()
+    return command
 
 
 def _complain(*lines: str) -> None:

@@ -17,8 +17,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import httpx
-
 from rotator import traceparent
 from rotator.adapters.answers import http_date, scrub
 from rotator.adapters.arize_credential import Credential
@@ -26,6 +24,7 @@ from rotator.adapters.arize_errors import Answer
 from rotator.adapters.arize_issuer import ArizeCalls
 from rotator.adapters.arize_options import ArizeOptions
 from rotator.adapters.network import Ways, network
+from rotator.imports import without
 from rotator.ports import unheard
 from rotator.secrets import Masked
 
@@ -34,6 +33,9 @@ if TYPE_CHECKING:
     from rotator.adapters.clock import ProviderClock
     from rotator.ports import Called, Emit
     from rotator.secrets import Secret
+
+with without("click"):
+    import httpx
 
 __all__ = ["ArizeIssuer", "ArizeOptions"]
 

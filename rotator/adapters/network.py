@@ -17,13 +17,16 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-import httpx
-
 from rotator.errors import ConfigError
+from rotator.imports import without
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
+
+# Its command line would come with it where click is: a sixth of what a pass takes to begin.
+with without("click"):
+    import httpx
 
 #: Below what servers commonly allow an idle connection (5 s and more): one that is closed at the
 #: moment of a mint would make it ambiguous for nothing.

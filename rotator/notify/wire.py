@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import httpx
-
 from rotator import traceparent
 from rotator.adapters.answers import delay_of, scrub
 from rotator.adapters.network import network
 from rotator.errors import NotFound, NotPermitted, Rejected, RotatorError, Temporary, Unavailable
+from rotator.imports import without
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rotator.secrets import Secret
+
+with without("click"):
+    import httpx
 
 _REFUSALS: dict[int, type[RotatorError]] = {
     401: NotPermitted,

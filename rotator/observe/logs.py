@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from rotator.events import CATALOGUE, Event, declared
+from rotator.imports import without
 from rotator.observe.capture import Capture
 from rotator.observe.scrub import Scrubber, Trust
 from rotator.observe.values import described, plain, stamp
@@ -34,21 +35,8 @@ if TYPE_CHECKING:
     Renderer = Callable[[Any, str, MutableMapping[str, Any]], str]
 
 
-@contextlib.contextmanager
-def _without(module: str) -> Iterator[None]:
-    """Let ``module`` seem not to be installed, unless it is loaded already."""
-    if module in sys.modules:
-        yield
-        return
-    sys.modules[module] = None  # type: ignore[assignment] # As the import system defines it.
-    try:
-        yield
-    finally:
-        del sys.modules[module]
-
-
 # It imports rich where it finds it, for tracebacks with locals: much time for what must not be.
-with _without("rich"):
+with without("rich"):
     import structlog
 
 Format = Literal["auto", "json", "console"]

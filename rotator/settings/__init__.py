@@ -1,9 +1,9 @@
 """The configuration: YAML files, with the environment over and under them.
 
-``documents`` reads files and remembers lines, ``environment`` adds variables, ``schema`` says what
-there may be, ``rules`` what must not be together, ``complaints`` turns mistakes into lines,
-``parts`` keeps what is well-formed, ``sources`` reads secrets, ``models`` translates for the pure
-half. :func:`load` does all of it.
+``documents`` reads files and remembers lines, ``environment`` adds variables, which ``variables``
+reads, ``schema`` says what there may be, ``rules`` what must not be together, ``complaints`` turns
+mistakes into lines, ``parts`` keeps what is well-formed, ``sources`` reads secrets, ``models``
+translates for the pure half. :func:`load` does all of it.
 """
 
 from __future__ import annotations

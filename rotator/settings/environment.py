@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, cast
-
-from pydantic_settings import EnvSettingsSource
+from typing import TYPE_CHECKING, Any
 
 from rotator.settings.schema import Root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pydantic.fields import FieldInfo
-    from pydantic_settings import BaseSettings
-
     from rotator.settings.documents import Document, Where
+    from rotator.settings.variables import Variables
 
 PREFIX = "ROTATOR_"
 #: No settings: those of our tests, and what Kubernetes gives to pods beside a service `rotator`.
@@ -39,44 +35,14 @@ _VAULT = {
 }
 
 
-class _Environment(EnvSettingsSource):
-    """pydantic's own reading of variables, from a mapping that is passed in."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._given = {name.lower(): text for name, text in environ.items()}
-        # Root is no BaseSettings: one reads os.environ whenever it is validated, and obeys keys in
-        # a file such as `_env_file`. This class asks it for its fields only.
-        settings = cast("type[BaseSettings]", Root)
-        super().__init__(
-            settings, case_sensitive=False, env_prefix=PREFIX, env_nested_delimiter="__"
-        )
-
-    def _load_env_vars(self) -> Mapping[str, str | None]:
-        return self._given
-
-    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
-        """Read JSON; what is none stays text, of which validation says what it should be."""
-        try:
-            return super().decode_complex_value(field_name, field, value)
-        except (ValueError, RecursionError):
-            return value
-
-    def place(self, where: Where) -> str:
-        """The variable that said what is at ``where``, or something in it."""
-        names = [
-            (PREFIX + "__".join(map(str, where[: end + 1]))).lower() for end in range(len(where))
-        ]
-        told = [name for name in reversed(names) if name in self._given]
-        within = (name for name in self._given if name.startswith(f"{names[-1]}__"))
-        name = told[0] if told else next(within)
-        return f"environment variable {name.upper()}"
-
-
 def apply(document: Document, environ: Mapping[str, str]) -> None:
     """Lay the environment over and under what the files say."""
     document.problems += _strangers(environ)
-    variables = _Environment(environ)
-    _merge(document, document.data, variables(), (), variables)
+    if any(name.upper().startswith(PREFIX) for name in environ):
+        from rotator.settings.variables import Variables  # noqa: PLC0415 - most set none
+
+        variables = Variables(environ, PREFIX)
+        _merge(document, document.data, variables(), (), variables)
     _vault_defaults(document, environ)
 
 
@@ -85,7 +51,7 @@ def _merge(
     data: dict[str, Any],
     over: dict[str, Any],
     where: Where,
-    variables: _Environment,
+    variables: Variables,
 ) -> None:
     for name, value in over.items():
         spot = (*where, name)

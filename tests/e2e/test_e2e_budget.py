@@ -11,11 +11,13 @@ from e2e_stage import staged
 
 DAY = timedelta(days=1)
 #: What stands in pyproject.toml, and what that needs.
-CONFIGURATION = {"pydantic", "pydantic_core", "pydantic_settings", "annotated_types", "dotenv"}
-CONFIGURATION |= {"typing_extensions", "typing_inspection", "yaml", "_yaml", "durationpy"}
+CONFIGURATION = {"pydantic", "pydantic_core", "annotated_types", "typing_extensions"}
+CONFIGURATION |= {"typing_inspection", "yaml", "_yaml", "durationpy"}
 #: No mode needs them before it is asked for what they are for.
 DEAR = {"apscheduler", "prometheus_client", "starlette", "uvicorn", "nacl", "opentelemetry"}
-DEAR |= {"argcomplete", "cronsim"}
+DEAR |= {"argcomplete", "cronsim", "pydantic_settings", "dotenv"}
+#: Nor what others load where they find it.
+DEAR |= {"pygments", "attr"}
 
 
 @pytest.fixture
@@ -34,13 +36,13 @@ def add(stage, name, *, due):
     stage.put(name, api_key=key[1])
 
 
-def loaded(stage, *arguments):
+def loaded(stage, *arguments, **variables):
     """The names of all modules that a run has loaded."""
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "rotator", *arguments],
         capture_output=True,
         text=True,
-        env=stage.environ,
+        env=stage.environ | variables,
         cwd=stage.folder,
         check=True,
         timeout=60,
@@ -68,6 +70,14 @@ def test_a_check_takes_what_reads_a_configuration(stage):
     modules = loaded(stage, "check", "--config", str(stage.config))
 
     assert foreign(modules) <= CONFIGURATION
+
+
+def test_a_variable_takes_what_reads_variables(stage):
+    add(stage, "ci", due=False)
+
+    modules = loaded(stage, "check", "--config", str(stage.config), ROTATOR_RUN__CONCURRENCY="3")
+
+    assert {"pydantic_settings", "dotenv"} == foreign(modules) - CONFIGURATION
 
 
 def test_a_pass_takes_the_two_services_and_the_log_besides(stage):
