@@ -10,6 +10,7 @@ from rotator import facts
 from rotator.backoff import urgent
 from rotator.errors import RotatorError, Temporary
 from rotator.events import Event
+from rotator.flight import old_key_ends
 from rotator.model import Held
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class Deliverer:
         world = self._world
         if not isinstance(error, RotatorError):
             error = Temporary(f"{type(error).__name__} in the store's adapter", remedy="report it")
-        now, deadline = world.clock.now(), facts.old_key_ends(s)
+        now, deadline = world.clock.now(), old_key_ends(s)
         left = None if deadline is None else deadline - now
         fields = facts.of_rotation(s) | facts.of_error(error) | facts.of_grace(deadline, now)
         level = facts.urgency(left, s.policy.grace)

@@ -62,15 +62,6 @@ def of_grace(deadline: datetime | None, now: datetime) -> dict[str, object]:
     return {"grace_deadline": deadline, "grace_seconds_left": left}
 
 
-def old_key_ends(s: Snapshot) -> datetime | None:
-    """When consumers that still use the old key lose access; None when nothing ends it."""
-    rotation = s.journal.rotation
-    if rotation is None:
-        return None
-    ends = [end for end in (rotation.grace_deadline, rotation.expires_at) if end is not None]
-    return min(ends, default=None)
-
-
 def alarm(least: Level, left: timedelta | None, whole: timedelta) -> Level:
     """The level of a failed look: ``least`` at least, and rising as the key's end comes near."""
     return max(least, urgency(left, whole), key=get_args(Level).index)

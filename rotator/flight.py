@@ -11,11 +11,28 @@ from rotator import words
 from rotator.model import Deliver, Destroy, Lock, Promote, Reason, Refuse, Restore, Wait
 from rotator.retirement import retirement_is_due
 from rotator.strategy import choose, choose_repair, minting
-from rotator.views import delivered_key, fresh_keys, not_found, revoked_key, spooled_key
+from rotator.views import (
+    delivered_key,
+    fresh_keys,
+    not_found,
+    revoked_key,
+    spooled_key,
+)
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from rotator.journal import Rotation
     from rotator.model import Snapshot, Step
+
+
+def old_key_ends(s: Snapshot) -> datetime | None:
+    """When consumers that still use the old key lose access; None when nothing ends it."""
+    rotation = s.journal.rotation
+    if rotation is None:
+        return None
+    ends = [end for end in (rotation.grace_deadline, rotation.expires_at) if end is not None]
+    return min(ends, default=None)
 
 
 def spooled_key_is_spent(s: Snapshot) -> Step | None:
@@ -71,14 +88,14 @@ def spooled_key_found(s: Snapshot) -> Step | None:
 def too_many_mints(s: Snapshot) -> Step | None:
     """A rotation that keeps losing its keys must not go on for ever.
 
-    Nor may the key that consumers have die of waiting: half of the grace that was left is the
+    Nor may the key that consumers have die of waiting: half of the life that was left is the
     longest pause.
     """
     rotation = s.journal.rotation
     if rotation is None or len(rotation.mints) < s.limits.mints:
         return None
     last, pause = rotation.mints[-1].at, s.policy.min_interval
-    deadline = rotation.grace_deadline
+    deadline = _access_ends(s)
     if deadline is not None and deadline > last:
         pause = min(pause, max((deadline - last) / 2, s.limits.retry_budget))
     until = last + pause
@@ -140,10 +157,21 @@ def _owner_may_live(s: Snapshot, rotation: Rotation, reason: Reason) -> Step | N
     last, lease = rotation.last_mint, s.journal.lease
     if last is None or last.owner == s.me:
         return None
-    deadline = rotation.grace_deadline
+    deadline = _access_ends(s)
     if deadline is not None and deadline - s.now < 2 * s.limits.handover:
         return None
     if lease is None or lease.owner != s.me or lease.until <= s.now:
         return Lock(reason)
     until = lease.taken_at + s.limits.handover
     return Wait(reason, until, soon=True) if until > s.now else None
+
+
+def _access_ends(s: Snapshot) -> datetime | None:
+    """When consumers lose access if no key arrives: they use the old one, or what a target holds.
+
+    That may be another: somebody has put back a former key, whose grace goes on.
+    """
+    values = [held.value for held in s.held if held.value is not None]
+    used = [key for key in s.keys if any(key.redacted.matches(value) for value in values)]
+    ends = [old_key_ends(s), *(key.expires_at for key in used)]
+    return min((end for end in ends if end is not None), default=None)

@@ -18,6 +18,7 @@ from rotator import facts, transitions
 from rotator.delivery import Deliverer, Superseded
 from rotator.errors import Ambiguous, Rejected, RotatorError, Temporary
 from rotator.events import Event
+from rotator.flight import old_key_ends
 from rotator.keys import Minted, Order
 from rotator.minted import after_mint
 from rotator.model import Delivery, Plan, Spooled
@@ -235,9 +236,7 @@ class Rotator:
     def _emit_delivered(
         self, s: Snapshot, held: tuple[Held, ...], danger: float, minting: float
     ) -> None:
-        fields = facts.of_rotation(s) | facts.of_grace(
-            facts.old_key_ends(s), self._world.clock.now()
-        )
+        fields = facts.of_rotation(s) | facts.of_grace(old_key_ends(s), self._world.clock.now())
         if s.keys:
             fields |= facts.of_key(s.keys[-1])
         self._world.emit(Event.KEY_MINTED, duration_seconds=round(minting, 6), **fields)

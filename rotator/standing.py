@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from rotator import facts, words
+from rotator import words
 from rotator.drift import verdict
+from rotator.flight import old_key_ends
 from rotator.notices import behind
 from rotator.outlook import Outlook, outlook, rotation_ahead, unseen
 from rotator.retirement import lingering, retires_at
@@ -208,7 +209,7 @@ def _old_keys(s: Snapshot, used: str | None) -> Iterator[OldKey]:
     rotation = s.journal.rotation
     leaving = [entry for entry in s.journal.retiring if entry.redacted != used]
     if rotation is not None:
-        yield OldKey(rotation.redacted, facts.old_key_ends(s))
+        yield OldKey(rotation.redacted, old_key_ends(s))
     for entry in leaving:
         yield OldKey(entry.redacted, retires_at(s, entry), entry.failures)
     known = {used, *(entry.redacted for entry in leaving)}

@@ -27,6 +27,7 @@ from pure_builders import (
 )
 
 from rotator.decide import decide
+from rotator.flight import old_key_ends
 from rotator.journal import Journal
 from rotator.model import (
     Choice,
@@ -258,6 +259,39 @@ def test_the_pause_of_a_rotation_out_of_luck_leaves_time_before_the_old_key_ends
     mints = [mint(at=NOW - MINUTE)] * 4 + [mint(at=last)]
 
     assert last + pause == look(key(), mints=mints, grace_deadline=deadline).until
+
+
+@pytest.mark.parametrize("held", ["old", "two"])
+def test_the_pause_leaves_time_before_whatever_consumers_use_ends(held):
+    """The old key itself, or a former one that somebody has put back."""
+    last = NOW - 10 * SECOND
+    mints = [mint(at=NOW - MINUTE)] * 4 + [mint(at=last)]
+    ends = {"old": last + 3 * HOUR, "two": last + 3 * HOUR} | {held: last + HOUR}
+    old, other = key(expires_at=ends["old"]), key("two", name="x", expires_at=ends["two"])
+
+    found = look(old, other, holding=(held, "old"), mints=mints, expires_at=old.expires_at)
+
+    assert last + 30 * MINUTE == found.until
+
+
+@pytest.mark.parametrize(
+    ("deadline", "expiry", "expected"),
+    [
+        (NOW + HOUR, NOW + MINUTE, NOW + MINUTE),
+        (NOW + MINUTE, NOW + HOUR, NOW + MINUTE),
+        (NOW + MINUTE, None, NOW + MINUTE),
+        (None, NOW + HOUR, NOW + HOUR),
+        (None, None, None),
+    ],
+)
+def test_the_old_key_ends_with_its_grace_or_its_life(deadline, expiry, expected):
+    journal = in_flight(grace_deadline=deadline, expires_at=expiry)
+
+    assert expected == old_key_ends(snapshot(key(), journal=journal))
+
+
+def test_without_a_rotation_no_key_is_old():
+    assert None is old_key_ends(snapshot(key()))
 
 
 def test_a_key_that_was_refused_is_not_one_that_was_lost():

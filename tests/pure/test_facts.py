@@ -95,26 +95,6 @@ def test_grace_is_told_with_what_is_left_of_it(deadline, left):
 
 
 @pytest.mark.parametrize(
-    ("deadline", "expiry", "expected"),
-    [
-        (NOW + HOUR, NOW + MINUTE, NOW + MINUTE),
-        (NOW + MINUTE, NOW + HOUR, NOW + MINUTE),
-        (NOW + MINUTE, None, NOW + MINUTE),
-        (None, NOW + HOUR, NOW + HOUR),
-        (None, None, None),
-    ],
-)
-def test_the_old_key_ends_with_its_grace_or_its_life(deadline, expiry, expected):
-    journal = in_flight(grace_deadline=deadline, expires_at=expiry)
-
-    assert expected == facts.old_key_ends(snapshot(key(), journal=journal))
-
-
-def test_without_a_rotation_no_key_is_old():
-    assert None is facts.old_key_ends(snapshot(key()))
-
-
-@pytest.mark.parametrize(
     ("left", "whole", "expected"),
     [
         (None, HOUR, "warning"),
