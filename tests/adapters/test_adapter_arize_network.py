@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import sys
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -180,6 +181,25 @@ async def test_connections_are_used_again(issuer):
         for _ in range(3):
             await one.keys(Scope())
     assert connections == 1
+
+
+async def test_no_module_is_looked_for_while_a_request_is_made(monkeypatch, issuer):
+    looked_for = []
+
+    class Finder:
+        def find_spec(self, name, *_):
+            looked_for.append(name)
+
+    async def answer(reader, writer):
+        while await reader.readuntil(b"\r\n\r\n"):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(EMPTY), EMPTY))
+
+    async with listening(answer) as url:
+        one = issuer(url)
+        await one.keys(Scope())
+        monkeypatch.setattr("sys.meta_path", [Finder(), *sys.meta_path])
+        await one.keys(Scope())
+    assert looked_for == []
 
 
 async def test_a_request_that_is_cancelled_gives_its_connection_back(issuer):
