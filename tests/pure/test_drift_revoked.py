@@ -71,8 +71,9 @@ def test_with_on_drift_rotate_another_key_like_it_is_created(strategy):
     assert 90 * DAY == step.plan.lifetime
 
 
-def test_a_person_may_ask_for_that_as_well():
-    assert isinstance(decide(gone(demanded=True)), Mint)
+@pytest.mark.parametrize("history", [(), (record(finished_at=NOW),)], ids=["ever", "at once"])
+def test_a_person_may_ask_for_that_as_well(history):
+    assert isinstance(decide(gone(demanded=True, history=history)), Mint)
 
 
 @pytest.mark.parametrize("rules", [{"suspend": True}, {"leaving": True}])

@@ -155,6 +155,12 @@ def test_the_key_of_the_policy_is_no_stray():
     assert "key_near_expiry" == code(decide(s))
 
 
+def test_the_only_key_of_the_policy_is_no_stray_whatever_the_store_holds():
+    s = snapshot(new(), holding=("two",), journal=DOUBT, policy=by_name())
+
+    assert not isinstance(decide(s), Retire)
+
+
 def test_a_stray_that_may_be_in_use_stays():
     assert not is_stray(new(), holding=(None,))
 

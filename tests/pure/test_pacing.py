@@ -77,8 +77,9 @@ def test_an_opening_counts_when_all_of_it_comes_in_time(spare, expected):
     assert expected == (found and found.at)
 
 
-def test_what_can_be_begun_now_is_however_late_it_is():
-    assert NOW == slot(due=NOW, now=NOW + MINUTE, deadline=NOW).at
+@pytest.mark.parametrize("ago", [NOTHING, MINUTE])
+def test_what_can_be_begun_now_is_however_late_it_is(ago):
+    assert NOW == slot(due=NOW, now=NOW + ago, deadline=NOW).at
 
 
 def test_of_several_windows_the_first_that_comes_in_time_counts():
@@ -102,8 +103,9 @@ def test_what_waited_for_an_opening_is_spread_over_the_first_half_of_it():
     assert NOW + 15 * MINUTE == slot(due=NOW - HOUR, now=NOW + SECOND, jitter=Jitter(DAY, 0.5)).at
 
 
-def test_what_falls_due_within_an_opening_is_spread_already():
-    assert NOW + SECOND == slot(due=NOW + SECOND, jitter=Jitter(DAY, 0.5)).at
+@pytest.mark.parametrize("late", [NOTHING, SECOND])
+def test_what_falls_due_within_an_opening_is_spread_already(late):
+    assert NOW + late == slot(due=NOW + late, jitter=Jitter(DAY, 0.5)).at
 
 
 def test_an_opening_that_never_ends_is_always_open():

@@ -1,5 +1,7 @@
 """When an old key goes, and who still uses it."""
 
+from dataclasses import replace
+
 import pytest
 from pure_builders import (
     DAY,
@@ -156,6 +158,13 @@ def test_a_key_that_no_rotation_has_replaced_was_had_by_nobody():
     s = snapshot(key(), journal=lineage(history=(record(old_key_id="id-x"), record())))
 
     assert [False, True] == [had_by_nobody(s, entry) for entry in (replaced, orphan)]
+
+
+def test_one_that_nobody_uses_does_not_hide_another_that_is_used():
+    s, entry = at_the_end(NOW, ends=NOW + MINUTE, rules=policy())
+    journal = s.journal.model_copy(update={"retiring": (retiring("two"), entry)})
+
+    assert [entry] == [one.entry for one in lingering(replace(s, journal=journal))]
 
 
 def test_a_key_that_is_not_listed_lingers_nowhere():

@@ -154,6 +154,7 @@ def test_what_it_has_begun_ends():
     [
         (suspended(key()), None),
         (suspended(DUE), NOW - DAY),
+        (suspended(key(expires_at=NOW + 14 * DAY)), NOW),
         (suspended(endless()), None),
         (suspended(), None),
         (suspended(key(), key("two")), None),
