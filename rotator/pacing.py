@@ -48,8 +48,6 @@ class Jitter(NamedTuple):
     @classmethod
     def of(cls, most: timedelta, *parts: object) -> Jitter:
         """Draws from ``parts``, and so the same whenever, and by whomever, it is drawn."""
-        if not most:
-            return cls(most, 0.0)
         digest = hashlib.sha256("\0".join(map(str, parts)).encode()).digest()
         return cls(most, int.from_bytes(digest[:6]) / (1 << 48))
 
