@@ -234,7 +234,7 @@ class Journal(_Document):
 
 def encode(journal: Journal) -> dict[str, object]:
     """The document as JSON types."""
-    return journal.model_dump(mode="json", exclude_defaults=False)
+    return journal.model_dump(mode="json")
 
 
 def decode(document: object, *, place: str) -> Journal:

@@ -290,9 +290,13 @@ def test_the_store_may_hold_it_and_nothing_else():
 
 
 def test_while_somebody_holds_the_lease_no_alarm_is_raised():
-    step = decide(snapshot(key(), holding=("two",), journal=Journal(lease=lease(ME))))
+    s = snapshot(key(), holding=("two",))
+    alarm = decide(s)
+    putting, put = (Journal(lease=lease(ME, until=NOW + left)) for left in (SECOND, 0 * SECOND))
 
-    assert Wait(step.reason, NOW + 20 * SECOND, soon=True) == step
+    assert Wait(alarm.reason, NOW + SECOND, soon=True) == decide(replace(s, journal=putting))
+    assert alarm == decide(replace(s, journal=put))
+    assert "store_holds_unknown_key" == code(alarm)
 
 
 def test_that_it_can_be_replaced_is_seen_to_before():

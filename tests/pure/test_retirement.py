@@ -189,3 +189,14 @@ def test_a_key_that_a_target_holds_again_is_neither_watched_nor_revoked():
     step = decide(snapshot(endless(), holding=("ret",), journal=journal))
 
     assert not isinstance(step, Retire)
+
+
+def test_one_that_is_held_again_does_not_hide_when_another_is_to_go():
+    later = retiring("two", at=NOW + MINUTE)
+    journal = Journal(retiring=(retiring(), later))
+
+    step = decide(
+        snapshot(endless(), holding=("ret",), journal=journal, policy=policy(leaving=True))
+    )
+
+    assert NOW + MINUTE == step.until

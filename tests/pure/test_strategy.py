@@ -28,7 +28,7 @@ from pure_builders import (
 
 from rotator.keys import KeyType, LegacyBindings
 from rotator.model import Choice, Plan, Reason, Refuse
-from rotator.strategy import choose, expiry_margin
+from rotator.strategy import choose, expiry_margin, was_replaced
 
 LEGACY = LegacyBindings("space-1", space_role="member")
 SOON = key(expires_at=NOW + 14 * DAY)
@@ -302,6 +302,22 @@ def test_one_that_was_refreshed_under_its_id_has_the_end_that_it_shows():
     plan = choose(snapshot(old, policy=policy(**refreshing()), journal=journal), old)
 
     assert ("refresh", old.expires_at) == (plan.strategy, plan.expires_at)
+
+
+@pytest.mark.parametrize(("less", "replaced"), [(5 * SECOND, False), (5 * SECOND + TICK, True)])
+def test_a_key_that_ends_sooner_than_it_was_given_was_refreshed_by_somebody(less, replaced):
+    # By five seconds every key does: so much less than a maximum is asked for.
+    old = key()
+    journal = lineage(current=current(expires_at=old.expires_at + less))
+
+    assert replaced == was_replaced(snapshot(old, journal=journal), old)
+
+
+def test_a_refresh_for_want_of_privileges_asks_for_the_life_that_the_policy_wants():
+    # Far from its end as well: with the old date it would be a rotation for nothing.
+    plan = chosen(service(), lifetime=60 * DAY)
+
+    assert ("refresh", ASKED + 60 * DAY) == (plan.strategy, plan.expires_at)
 
 
 def test_the_policy_overrules_the_journal():

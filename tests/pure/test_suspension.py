@@ -8,6 +8,7 @@ from pure_builders import (
     DAY,
     HOUR,
     MINUTE,
+    NOTHING,
     NOW,
     TICK,
     endless,
@@ -60,7 +61,7 @@ def test_a_key_that_only_is_old_is_left_as_it_is():
     assert Wait(SUSPENDED, None) == decide(s)
 
 
-@pytest.mark.parametrize(("late", "alarms"), [(DAY, True), (DAY - TICK, True), (-TICK, False)])
+@pytest.mark.parametrize(("late", "alarms"), [(DAY, True), (NOTHING, True), (-TICK, False)])
 def test_a_key_that_should_be_replaced_for_its_expiry_is_told_of(late, alarms):
     s = suspended(key(expires_at=NOW + 14 * DAY - late))
 
