@@ -181,6 +181,16 @@ def test_the_newest_of_several_lost_keys_stands_for_them():
 
 # --- mint_left_no_trace ---
 
+
+def test_an_old_key_goes_in_its_time_also_while_the_one_that_is_meant_is_lost():
+    entry = retiring()
+    journal = in_flight(mint(at=NOW - HOUR)).model_copy(update={"retiring": (entry,)})
+
+    step = decide(snapshot(key("ret"), holding=("old",), journal=journal))
+
+    assert ("retirement_is_due", entry) == (step.reason.code, step.entry)
+
+
 NO_TRACE = Reason("mint_left_no_trace", "rotation r1 was begun, and no new key came of it")
 
 

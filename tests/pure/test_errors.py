@@ -18,8 +18,10 @@ from rotator.errors import (
 )
 
 
-def test_an_error_is_its_message():
-    assert "it broke" == str(RotatorError("it broke"))
+@pytest.mark.parametrize("kind", [RotatorError, Temporary])
+def test_an_error_is_its_message(kind):
+    assert "it broke" == str(kind("it broke"))
+    assert f"{kind.__name__}('it broke')" == repr(kind("it broke"))
 
 
 def test_a_remedy_follows_in_brackets():

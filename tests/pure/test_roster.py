@@ -152,6 +152,14 @@ def test_a_new_policy_joins_at_once():
     assert () == roster.join()
 
 
+def test_one_that_is_in_nobodys_way_does_not_wait_for_another_that_leaves():
+    roster = Roster([OLD])
+    roster.configure([OTHER])
+    roster.settle("a", in_flight())
+
+    assert ("b",) == roster.join()
+
+
 @pytest.mark.parametrize(
     "heir",
     [replace(OTHER, selector=OLD.selector), replace(OTHER, targets=OLD.targets)],

@@ -153,7 +153,11 @@ def told_lease(s):
 
 def test_the_last_rotation_is_told_with_its_length():
     entry = record(
-        started_at=NOW - MINUTE, finished_at=NOW - MINUTE / 2, danger_seconds=0.5, expires_at=NOW
+        started_at=NOW - MINUTE,
+        finished_at=NOW - MINUTE / 2,
+        danger_seconds=0.5,
+        expires_at=NOW,
+        old_valid_until=NOW + HOUR,
     )
 
     assert Past(
@@ -167,7 +171,7 @@ def test_the_last_rotation_is_told_with_its_length():
         old_redacted_key=str(shown("ret")),
         redacted_key=str(shown()),
         expires_at=NOW,
-        old_valid_until=None,
+        old_valid_until=NOW + HOUR,
         danger_seconds=0.5,
         error="",
         tries=1,
@@ -223,7 +227,7 @@ def test_drift_is_one_where_something_else_comes_first():
     assert () == worries(snapshot(key(), holding=("two",)))
 
 
-@pytest.mark.parametrize(("tries", "often"), [(1, ""), (3, ", 3 times in a row")])
+@pytest.mark.parametrize(("tries", "often"), [(1, ""), (2, ", 2 times in a row")])
 def test_a_last_rotation_that_failed_is_one_with_its_error(tries, often):
     latest = record(outcome="failed", error="no", tries=tries)
 
@@ -280,6 +284,16 @@ def test_old_keys_are_told_the_first_to_end_first():
         OldKey(str(shown("two")), NOW + MINUTE, 2),
         OldKey(str(shown("ret")), NOW + HOUR),
     ) == old_keys(retiring=leaving)
+
+
+def test_one_that_nothing_ends_yet_comes_last():
+    leaving = retiring("two", at=NOW + MINUTE)
+    begun = in_flight(mint(at=NOW), expires_at=None).rotation
+
+    assert (
+        OldKey(str(shown("two")), NOW + MINUTE),
+        OldKey(str(shown()), None),
+    ) == old_keys(rotation=begun, retiring=(leaving,))
 
 
 def test_one_that_is_still_used_may_work_longer():

@@ -19,6 +19,7 @@ from pure_builders import (
     in_flight,
     key,
     lineage,
+    mint,
     policy,
     record,
     service,
@@ -313,6 +314,17 @@ def test_a_key_that_ends_sooner_than_it_was_given_was_refreshed_by_somebody(less
     assert replaced == was_replaced(snapshot(old, journal=journal), old)
 
 
+@pytest.mark.parametrize(("late", "replaced"), [(HOUR, True), (HOUR + TICK, False)])
+def test_a_key_that_ends_with_the_grace_of_a_refresh_of_ours_was_given_what_it_asked_for(
+    late, replaced
+):
+    tried = mint(strategy="refresh", at=NOW, grace=HOUR, expires_at=NOW + 80 * DAY)
+    old = key(expires_at=NOW + HOUR + late, redacted=shown("new"))
+    s = snapshot(old, journal=in_flight(tried))
+
+    assert replaced == was_replaced(s, old)
+
+
 def test_a_refresh_for_want_of_privileges_asks_for_the_life_that_the_policy_wants():
     # Far from its end as well: with the old date it would be a rotation for nothing.
     plan = chosen(service(), lifetime=60 * DAY)
@@ -351,10 +363,12 @@ def test_where_a_rotation_of_ours_met_a_maximum_the_life_counts_from_there(creat
         {"expires_at": None},
         {"expires_at": NOW, "outcome": "failed"},
     ],
+    ids=["of another key", "to a key without an end", "that failed"],
 )
 def test_a_rotation_that_gave_the_key_no_expiry_tells_nothing_of_its_life(other):
     old = key()
-    journal = lineage(current=current(), history=(record(**other),))
+    done = record(finished_at=NOW - 5 * DAY, **other)
+    journal = lineage(current=current(), history=(done,))
 
     plan = choose(snapshot(old, policy=policy(**reissuing()), journal=journal), old)
 

@@ -22,6 +22,7 @@ from pure_builders import (
     new,
     policy,
     retiring,
+    rotation,
     secret,
     service,
     shown,
@@ -96,6 +97,16 @@ def test_all_keys_of_the_name_may_be_meant():
     s = snapshot(key(), key("two"), key("tri", name="x"), policy=by_name())
 
     assert ["id-old", "id-two"] == ids(current_keys(s))
+
+
+@pytest.mark.parametrize(
+    ("selector", "expected"), [("name 'ci'", ["id-new"]), ("id id-old", ["id-old", "id-new"])]
+)
+def test_of_those_the_one_that_a_rotation_began_from_while_it_may_yet_come_true(selector, expected):
+    doubt = rotation(selector=selector, key_id="id-new")
+    s = snapshot(key(), new(), policy=by_name(), journal=Journal(doubted=(doubt,)))
+
+    assert expected == ids(current_keys(s))
 
 
 def test_a_revoked_key_is_not_meant():

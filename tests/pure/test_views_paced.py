@@ -16,6 +16,7 @@ from pure_builders import (
     key,
     lineage,
     policy,
+    shown,
     snapshot,
 )
 
@@ -129,10 +130,11 @@ def test_jitter_moves_a_due_moment_always_by_as_much():
     "other",
     [
         {"changes": {"id": "id-two"}},
+        {"changes": {"redacted": shown("new")}},
         {"changes": {"expires_at": DUE.expires_at + TICK}},
         {"rules": {"name": "other"}},
     ],
-    ids=["key", "date", "policy"],
+    ids=["key", "secret", "date", "policy"],
 )
 def test_another_key_rotation_or_policy_has_jitter_of_its_own(other):
     def moved(rules=None, changes=None):

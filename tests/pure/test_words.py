@@ -84,6 +84,7 @@ def test_of_many_names_three_are_told(names, expected):
 )
 def test_a_long_text_is_shortened_in_its_middle(text, expected):
     assert expected == short(text, 8)
+    assert "rot…d4f" == short("rotator-7d4f", 7)
 
 
 @pytest.mark.parametrize(
