@@ -17,8 +17,8 @@ LATEST = timedelta(minutes=10)
 LONGEST_LOOK = timedelta(minutes=15)
 #: Seconds between two tries to deliver a key that nobody else has: the delay, and some requests.
 LONGEST_WAIT = 10 + 2
-#: Keys that a rotation may lose within an hour: five, and then at ever longer pauses.
-MOST_MINTS = 11
+#: Keys that a rotation may lose within an hour: five, and then one in each half of what is left.
+MOST_MINTS = 12
 #: Requests that change nothing of what the store holds or the provider accepts.
 _HARMLESS = frozenset({"list", "try", "read", "preflight", "save", "spool", "hook"})
 _DRIFT = {
