@@ -13,7 +13,6 @@ _EPILOG = """\
 rotator COMMAND --help tells more. Configuration: rotator.yaml, or --config.
 exit codes: 0 well; 1 a policy or hook failed, or needs a person; 2 wrong usage"""
 _LAST_PORT = 65535
-VERSION = f"rotator {__version__}"
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):
@@ -37,7 +36,8 @@ def parser_of_all() -> argparse.ArgumentParser:
     )
     # Told by the usage; a list of them would push the commands off a small screen.
     parser.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
-    parser.add_argument("--version", action="version", version=VERSION, help=argparse.SUPPRESS)
+    version = f"rotator {__version__}"
+    parser.add_argument("--version", action="version", version=version, help=argparse.SUPPRESS)
     commands = parser.add_subparsers(
         prog="rotator", title="commands", dest="command", metavar="COMMAND", required=True
     )

@@ -11,9 +11,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rotator import __version__
 from rotator.adapters.process import forbid_dumps
-from rotator.arguments import VERSION, parser_of_all
-from rotator.commands.completion import complete
 from rotator.errors import ConfigError, RotatorError
 from rotator.words import printable
 
@@ -59,13 +58,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _obeyed(argv: Sequence[str] | None) -> int:
     try:
         if (sys.argv[1:] if argv is None else argv) == ["--version"]:
-            # Asked by scripts, and often: a third of it would be the options of all commands.
-            sys.stdout.write(f"{VERSION}\n")
+            # Asked by scripts, and often: half of it would be argparse and what a command may take.
+            sys.stdout.write(f"rotator {__version__}\n")
             return 0
-        parser = parser_of_all()
-        if "_ARGCOMPLETE" in os.environ:
-            complete(parser)
-        arguments = parser.parse_args(argv)
+        arguments = _parsed(argv)
         command = _command(arguments.command)
         forbid_dumps()
         signal.signal(signal.SIGTERM, _end)
@@ -73,6 +69,17 @@ def _obeyed(argv: Sequence[str] | None) -> int:
     finally:
         # What cannot be written is said by us, and not by Python at its exit.
         sys.stdout.flush()
+
+
+def _parsed(argv: Sequence[str] | None) -> Namespace:
+    from rotator.arguments import parser_of_all  # noqa: PLC0415 - not for the version
+
+    parser = parser_of_all()
+    if "_ARGCOMPLETE" in os.environ:
+        from rotator.commands.completion import complete  # noqa: PLC0415 - only for a shell
+
+        complete(parser)
+    return parser.parse_args(argv)
 
 
 def _command(name: str) -> Callable[[Namespace], int]:
