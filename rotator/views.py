@@ -57,7 +57,7 @@ def current_keys(s: Snapshot) -> tuple[Key, ...]:
         and key.id not in leaving
         and s.policy.selector.type in {None, key.type}
     )
-    return _begun_from(s, named) if len(named) > 1 else named
+    return _begun_from(s, named)
 
 
 def _begun_from(s: Snapshot, named: tuple[Key, ...]) -> tuple[Key, ...]:

@@ -136,8 +136,7 @@ def test_one_rotation_does_not_mint_without_end(s):
     rotation = s.journal.rotation
     if rotation is not None and len(rotation.mints) >= s.limits.mints:
         # Consumers whose key is about to end are not kept waiting for longer than a delivery takes.
-        ends = rotation.grace_deadline is not None
-        pause = min(s.policy.min_interval, s.limits.retry_budget if ends else timedelta.max)
+        pause = min(s.policy.min_interval, s.limits.retry_budget)
         late = rotation.mints[-1].at + pause <= NOW
 
         assert late or not isinstance(decide(s), Mint | Lock)

@@ -18,11 +18,12 @@ from pure_builders import (
     policy,
     record,
     retiring,
+    shown,
     snapshot,
 )
 
 from rotator.decide import decide
-from rotator.keys import KeyStatus, KeyType
+from rotator.keys import Key, KeyStatus, KeyType
 from rotator.model import Choice, Mint, OnDrift, Reason, Refuse, Retire, Wait
 from rotator.views import revoked_key
 
@@ -115,6 +116,18 @@ def test_old_keys_leave_all_the_same():
 )
 def test_a_key_that_expired_or_may_not_show_yet_was_not_revoked(changes, seen):
     assert seen == (revoked_key(gone(**changes)) is not None)
+
+
+def test_of_a_revoked_key_what_the_journal_knows_is_kept():
+    assert Key(
+        id="id-new",
+        name="ci",
+        redacted=shown("new"),
+        description="of the pipeline",
+        type=KeyType.USER,
+        status=KeyStatus.REVOKED,
+        expires_at=NOW + 30 * DAY,
+    ) == revoked_key(gone())
 
 
 def test_neither_was_one_that_is_listed_or_that_the_policy_means_no_more():

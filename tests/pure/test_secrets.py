@@ -132,6 +132,7 @@ def test_any_text_has_a_fingerprint(raw):
 
 def test_half_a_surrogate_pair_has_a_fingerprint():
     assert "sha256:e2a59eb4b626c99e" == Secret("ak-\ud800").fingerprint
+    assert "ak-\ud800" == Secret("ak-\ud800").reveal()
 
 
 @given(raw=any_text)

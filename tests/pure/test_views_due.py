@@ -53,6 +53,16 @@ def test_a_key_without_expiry_is_never_due_for_it():
 
 
 @pytest.mark.parametrize(
+    ("life", "grace", "margin"), [(90 * MINUTE, HOUR, HOUR), (90 * SECOND, SECOND, MINUTE)]
+)
+def test_a_short_lived_key_is_due_early_enough_for_its_grace_and_its_delivery(life, grace, margin):
+    short = key(created_at=NOW, expires_at=NOW + life)
+    s = snapshot(policy=policy(grace=grace))
+
+    assert NOW + life - margin == expiry_due(s, short).at
+
+
+@pytest.mark.parametrize(
     ("life", "margin"), [(14 * DAY + TICK, 14 * DAY), (14 * DAY, 7 * DAY), (4 * DAY, 2 * DAY)]
 )
 def test_a_key_whose_whole_life_is_no_longer_than_the_margin_is_due_at_half_of_it(life, margin):
