@@ -273,6 +273,12 @@ def test_the_pause_of_a_rotation_out_of_luck_leaves_time_before_the_old_key_ends
     assert last + pause == look(key(), mints=mints, grace_deadline=deadline).until
 
 
+def test_where_nothing_ends_the_pause_is_as_long_as_between_rotations():
+    mints = [mint(at=NOW - MINUTE)] * 5
+
+    assert NOW - MINUTE + HOUR == look(endless(), mints=mints, expires_at=None).until
+
+
 @pytest.mark.parametrize("held", ["old", "two"])
 def test_the_pause_leaves_time_before_whatever_consumers_use_ends(held):
     """The old key itself, or a former one that somebody has put back."""

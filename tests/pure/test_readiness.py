@@ -90,6 +90,10 @@ def test_what_a_later_rotation_would_meet_is_told_today(one, strategy):
     assert ["problem"] == [kind for _, kind in codes(s)]
 
 
+def test_a_suspended_policy_is_asked_what_a_person_would_meet_who_rotated_it():
+    assert [] == codes(snapshot(key(), policy=policy(suspend=True)))
+
+
 def test_an_end_that_a_key_is_to_be_given_is_no_longer_life():
     assert [] == codes(snapshot(service(expires_at=None), policy=policy(lifetime=90 * DAY)))
 

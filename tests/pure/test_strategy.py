@@ -340,6 +340,12 @@ def test_what_the_journal_says_of_another_key_is_not_said_of_this_one():
     assert 90 * DAY == with_lineage(60 * DAY, label="two").lifetime
 
 
+def test_a_life_of_hours_is_a_life_as_well():
+    old = key(created_at=NOW - HOUR, expires_at=NOW + 5 * HOUR)
+
+    assert 6 * HOUR == chosen(old, **reissuing()).lifetime
+
+
 def test_where_the_journal_does_not_tell_the_dates_do():
     assert 90 * DAY == with_lineage(None).lifetime
 
