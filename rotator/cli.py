@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import gc
 import os
@@ -83,7 +84,11 @@ def _parsed(argv: Sequence[str] | None) -> Namespace:
 
 
 def _command(name: str) -> Callable[[Namespace], int]:
-    """Load a command. What that makes stays, so that collecting any of it would be in vain."""
+    """Load a command. What that makes stays, so that collecting any of it would be in vain.
+
+    So would collecting at the end, when all of it goes with the process.
+    """
+    atexit.register(gc.freeze)
     gc.disable()
     try:
         command: Callable[[Namespace], int] = import_module(f"rotator.commands.{name}").command

@@ -25,6 +25,8 @@ def hashes():
 
 def texts():
     """Every text and all bytes that an object refers to, at whatever depth."""
+    # What was loaded at the beginning, and may hold something by now, is hidden from the collector.
+    gc.unfreeze()
     gc.collect()
     ahead, met = gc.get_objects(), set()
     while ahead:
