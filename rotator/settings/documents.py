@@ -7,6 +7,7 @@ date is text.
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -197,11 +198,12 @@ class _Builder:
 
 
 def _name(node: Any) -> str:
-    return str(node.value) if isinstance(node, yaml.ScalarNode) else "?"
+    return sys.intern(node.value) if isinstance(node, yaml.ScalarNode) else "?"
 
 
 def _scalar(node: Any) -> object:
-    text: str = node.value
+    # A copy: what stays of a file would lie among its nodes, and keep their memory from the system.
+    text = "".join(node.value)
     if node.style:
         return text
     if text.lower() in _WORDS:
