@@ -88,6 +88,9 @@ def _command(name: str) -> Callable[[Namespace], int]:
 
     So would collecting at the end, when all of it goes with the process.
     """
+    # A plugin would be told of all that pydantic validates. To look for one takes reading what
+    # every installed package says of itself.
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
     atexit.register(gc.freeze)
     gc.disable()
     try:

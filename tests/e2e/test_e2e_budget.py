@@ -80,6 +80,19 @@ def test_a_variable_takes_what_reads_variables(stage):
     assert {"pydantic_settings", "dotenv"} == foreign(modules) - CONFIGURATION
 
 
+def test_nobody_is_told_what_is_validated(stage, tmp_path):
+    add(stage, "ci", due=False)
+    folder = tmp_path / "installed"
+    about = folder / "listener-1.dist-info"
+    about.mkdir(parents=True)
+    (folder / "listener.py").write_text("plugin = None\n")
+    (about / "METADATA").write_text("Name: listener\nVersion: 1\n")
+    (about / "entry_points.txt").write_text("[pydantic]\nlistener = listener:plugin\n")
+    stage.variables["PYTHONPATH"] = str(folder)
+
+    assert "listener" not in loaded(stage, "check", "--config", str(stage.config))
+
+
 def test_a_pass_takes_the_two_services_and_the_log_besides(stage):
     add(stage, "ci", due=False)
 
