@@ -8,7 +8,8 @@ does not:
 - ``wiring``, ``daemon``, ``runner``: which policy is looked at, when, by which task.
 - ``sinks``: keeps files on this machine at what the store holds.
 - ``notify``: tells hooks that a rotation is done, one module for each kind of hook.
-- ``reconcile``: gather, decide, act: the only place where a key is minted, stored or revoked.
+- ``reconcile``: gather (``gathering``), decide, act: the only place where a key is minted, stored
+  or revoked.
 - ``adapters``, ``observe``, ``settings``: Arize, Vault, files, the clock; events; configuration.
 - ``ports``: what ``reconcile`` needs from the adapters, as protocols.
 - ``standing``, ``outlook``, ``decide``, ``strategy``, ``backoff``, ``model``, ``journal``,

@@ -56,7 +56,7 @@ class ByHand:
             Rejected: It is not that key, the provider does not accept it, or it is not the moment.
             RotatorError: From the provider or the store.
         """
-        s = await self._reconciler.gather(policy)
+        s = await self._reconciler.gatherer.gather(policy)
         key = _granted(lineage.adoptable(s, secret))
         if lineage.is_adopted(s, secret):
             return Placed(s, key, ())
@@ -71,7 +71,7 @@ class ByHand:
             NotFound: The store has it no more.
             RotatorError: From the provider or the store.
         """
-        s = await self._reconciler.gather(policy)
+        s = await self._reconciler.gatherer.gather(policy)
         old = _granted(lineage.former(s))
         secret = await self._found(s, old)
         old = lineage.identified(s, old, secret)

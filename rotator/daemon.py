@@ -216,6 +216,6 @@ class Daemon:
         rest, due = self._rests.get(name), self._due.get(name)
         if rest is None or name in self._tasks:
             return False
-        listed = print_of(await self._reconciler.keys(policy, rest.journal, since=since))
+        listed = print_of(await self._reconciler.gatherer.keys(policy, rest.journal, since=since))
         overdue = due is not None and due <= since
         return listed == rest.listed and not overdue and not self._world.sinks.get(name)

@@ -57,14 +57,18 @@ class Listings:
             Temporary, Unauthenticated, NotPermitted, Rejected: From the provider; the next call
                 asks again.
         """
-        known = self._taken.get(scope)
-        if known is None or self._failed(known[1]) or self._is_old(known[0], since):
+        if not self.has(scope, since=since):
             task = asyncio.create_task(self._take(scope))
             # Looked at, so that one that fails after all who waited were cancelled is no complaint.
             task.add_done_callback(self._failed)
-            known = self._taken[scope] = (self._clock.monotonic(), task)
+            self._taken[scope] = (self._clock.monotonic(), task)
         # Shielded: one policy that is cancelled must not take the listing from the others.
-        return await asyncio.shield(known[1])
+        return await asyncio.shield(self._taken[scope][1])
+
+    def has(self, scope: Scope, *, since: datetime | None = None) -> bool:
+        """Whether :meth:`get` asks for nothing: a listing as new as that is here, or on its way."""
+        known = self._taken.get(scope)
+        return known is not None and not (self._failed(known[1]) or self._is_old(known[0], since))
 
     def _is_old(self, taken_at: float, since: datetime | None) -> bool:
         """By the monotonic clock: the other one may have jumped when a listing was taken."""

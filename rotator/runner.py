@@ -257,4 +257,4 @@ class Runner:
     def _level(self, policy: Policy, least: Level) -> Level:
         """What fails while the key's end comes near is said louder and louder."""
         due = expiry_margin(policy, self._world.limits.retry_budget)
-        return facts.alarm(least, self._reconciler.left(policy), due)
+        return facts.alarm(least, self._reconciler.gatherer.left(policy), due)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +16,7 @@ from rotator.strategy import as_used, expiry_margin, lifetime_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rotator.journal import Mint, Retiring, Rotation
+    from rotator.journal import Current, Mint, Retiring, Rotation
     from rotator.model import Snapshot, Spooled
     from rotator.secrets import Secret
 
@@ -80,13 +81,25 @@ def revoked_key(s: Snapshot) -> Key | None:
     expired = current.expires_at is not None and current.expires_at <= s.now
     if expired or s.now < current.since + s.limits.settle:
         return None
+    return _recorded(current, KeyStatus.REVOKED)
+
+
+def with_recorded(s: Snapshot) -> Snapshot:
+    """``s`` with the current key as the journal has it, where the listing is older than it."""
+    current = s.journal.current
+    if current is None or current.key_id in {key.id for key in s.keys}:
+        return s
+    return replace(s, keys=(*s.keys, _recorded(current, KeyStatus.ACTIVE)))
+
+
+def _recorded(current: Current, status: KeyStatus) -> Key:
     return Key(
         id=current.key_id,
         name=current.name,
         redacted=Redacted.parse(current.redacted),
         description=current.description,
         type=current.type or KeyType.UNKNOWN,
-        status=KeyStatus.REVOKED,
+        status=status,
         expires_at=current.expires_at,
     )
 

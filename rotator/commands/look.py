@@ -39,7 +39,7 @@ async def looked(
         async def one(policy: Policy, step: Callable[[], None]) -> T:
             async with slots:
                 try:
-                    return seen(await services.reconciler.gather(policy, since=begun_at))
+                    return seen(await services.reconciler.gatherer.gather(policy, since=begun_at))
                 except RotatorError as error:
                     return unseen(policy.name, error)
                 finally:

@@ -190,7 +190,7 @@ class _Flight:
     async def _look(self, policy: Policy, manager: Key | None) -> list[Finding]:
         known = any(not one.note for one in self.policies[policy.name].findings)
         try:
-            s = await self._services.reconciler.gather(policy, since=self._began_at)
+            s = await self._services.reconciler.gatherer.gather(policy, since=self._began_at)
         except NotPermitted as error:
             # What was found by asking for capabilities, in other words.
             findings = [] if known else [readiness.of_error(error)]
@@ -203,7 +203,9 @@ class _Flight:
         """As if the store were new: what Arize alone tells."""
         world = self._services.world
         try:
-            keys = await self._services.reconciler.keys(policy, Journal(), since=self._began_at)
+            keys = await self._services.reconciler.gatherer.keys(
+                policy, Journal(), since=self._began_at
+            )
         except RotatorError as error:
             return [readiness.of_error(error)]
         now = world.clock.now()

@@ -144,7 +144,7 @@ async def test_a_clock_that_had_jumped_ahead_does_not_make_a_listing_newer_than_
     stage = Stage()
     stage.add()
     process = stage.universe.process("any")
-    shared, process.actor.jump = process.reconciler._listings, HOUR
+    shared, process.actor.jump = process.reconciler.gatherer._listings, HOUR
     first = await shared.get(USERS)
     process.actor.jump = timedelta(0)
     await asyncio.sleep(1)

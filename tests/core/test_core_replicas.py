@@ -8,7 +8,8 @@ from sim_network import Fault
 from sim_stage import Stage, said, until, virtual
 
 from rotator.events import Event
-from rotator.model import Choice, OnDrift
+from rotator.model import Choice, Locked, OnDrift, Wait
+from rotator.reconcile import Demand
 
 MINTS = ("refresh", "create")
 
@@ -46,6 +47,54 @@ async def test_who_finds_the_lease_taken_says_so_and_who_has_it():
     (event,) = [fields for _, e, _, fields in second.actor.events if e == "policy.skipped_locked"]
     assert first.actor.name == event["owner"]
     assert "another_holds_the_lease" == event["reason"]
+
+
+@pytest.mark.parametrize("bounded", [False, True], ids=["refresh", "reissue"])
+@virtual
+async def test_what_another_has_just_rotated_is_no_reason_to_list_all_keys_again(bounded):
+    stage = Stage()
+    late = stage.universe.process("late")
+    policy = stage.add("second", bounded=bounded, service=True)
+    await late.reconciler.reconcile(stage.add("first", bounded=bounded, service=True))
+    assert "rotation.completed" in await stage.come_by()
+    stage.trace.clear()
+
+    looked = await late.reconciler.reconcile(policy)
+
+    assert isinstance(looked.step, Wait)
+    assert not looked.rotated
+    assert [] == stage.requests("list")
+
+
+@virtual
+async def test_what_another_is_at_is_no_reason_to_list_all_keys_again():
+    stage = Stage()
+    late, policy = stage.universe.process("late"), stage.add("second", bounded=True)
+    await late.reconciler.reconcile(stage.add("first", bounded=True))
+    stage.script.append(("create", Fault.PAUSED_AFTER))
+    stage.begin()
+    await asyncio.sleep(3)
+    stage.trace.clear()
+
+    looked = await late.reconciler.reconcile(policy)
+
+    assert isinstance(looked.step, Locked)
+    assert [] == stage.requests("list")
+
+
+@virtual
+async def test_what_is_to_be_done_is_decided_by_a_new_listing():
+    stage = Stage()
+    late, policy = stage.universe.process("late"), stage.add("second", bounded=True)
+    await late.reconciler.reconcile(stage.add("first", bounded=True))
+    await stage.come_by()
+    stage.universe.subjects[0].demands += 1
+    stage.trace.clear()
+
+    looked = await late.reconciler.reconcile(policy, demand=Demand())
+
+    assert looked.rotated
+    assert "list" == next(label for label in stage.requests() if label in {"list", "create"})
 
 
 @virtual

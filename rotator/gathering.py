@@ -1,0 +1,181 @@
+"""What a decision about a policy depends on, read in the one order that is safe."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from rotator.errors import NotPermitted, Rejected
+from rotator.keys import KeyType, Scope
+from rotator.model import Snapshot
+from rotator.views import current_keys, with_recorded
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from rotator.journal import Journal
+    from rotator.keys import Key
+    from rotator.listings import Listings
+    from rotator.model import Held, Policy, Spooled
+    from rotator.ports import World
+
+#: A listing older than this is not trusted for a decision, in however long a pass.
+_FRESH = timedelta(minutes=1)
+
+
+class _Found(NamedTuple):
+    """What a look has read, but for the provider's keys."""
+
+    spooled: tuple[Spooled, ...]
+    journal: Journal
+    version: int
+    held: tuple[Held, ...]
+
+
+class Gatherer:
+    """Looks at what the store, the provider and the disk say of a policy."""
+
+    def __init__(self, world: World, listings: Listings) -> None:
+        self._world = world
+        self._listings = listings
+        self._ends: dict[str, datetime | None] = {}
+
+    def left(self, policy: Policy) -> timedelta | None:
+        """How long the policy's key works yet, by the last look; None: no end is known."""
+        ends = self._ends.get(policy.name)
+        return None if ends is None else ends - self._world.clock.now()
+
+    async def gather(self, policy: Policy, *, since: datetime | None = None) -> Snapshot:
+        """Look at everything a decision about ``policy`` depends on.
+
+        Args:
+            policy: What to look at.
+            since: For who only looks: a listing as old as this will do, if the journal has not
+                changed since. By default as for :meth:`keys`.
+
+        Raises:
+            RotatorError: From the provider or the store.
+        """
+        found = await self._read(policy)
+        changed_at = found.journal.changed_at
+        if since is not None and changed_at is not None:
+            since = min(max(since, changed_at), self._world.clock.now())
+        return await self._seen(policy, found, since)
+
+    async def glance(self, policy: Policy) -> tuple[Snapshot, bool]:
+        """A first look, and whether its listing is older than what the journal tells.
+
+        That will do where another process is at the policy, or has just been: mostly there is
+        nothing left to do, which is no reason to list all keys again. What there is to do is
+        decided by another look.
+        """
+        found = await self._read(policy)
+        journal, now = found.journal, self._world.clock.now()
+        lease, has, scope = journal.lease, self._listings.has, policy.selector.scopes[0]
+        theirs = lease is not None and lease.until > now and lease.owner != self._world.me
+        since = now - _FRESH
+        older = has(scope, since=since) and not has(scope, since=self._since(journal))
+        if older and (theirs or journal.rotation is None):
+            return with_recorded(await self._seen(policy, found, since)), True
+        return await self._seen(policy, found, None), False
+
+    async def _read(self, policy: Policy) -> _Found:
+        """What the disk and the store hold for ``policy``.
+
+        One after the other: each is newer than what it is compared with, and a journal that is too
+        old to decide by is found out by its check-and-set.
+        """
+        world = self._world
+        spooled = await world.spool.find(policy.name)
+        journal, version = await world.store.load(policy.name)
+        if journal.current is not None:
+            self._ends.setdefault(policy.name, journal.current.expires_at)
+        held = await asyncio.gather(*(world.store.read(target) for target in policy.targets))
+        return _Found(spooled, journal, version, tuple(held))
+
+    async def _seen(self, policy: Policy, found: _Found, since: datetime | None) -> Snapshot:
+        """What there is to decide by, with a listing as for :meth:`keys`."""
+        world = self._world
+        keys = await self.keys(policy, found.journal, since=since)
+        s = Snapshot(
+            policy=policy,
+            keys=keys,
+            journal=found.journal,
+            journal_version=found.version,
+            held=found.held,
+            now=world.clock.now(),
+            me=world.me,
+            limits=world.limits,
+            spooled=await self._opened(found.spooled, found.journal),
+        )
+        current = current_keys(s)
+        self._ends[policy.name] = next((key.expires_at for key in current), None)
+        own = any(world.issuer.is_own(str(key.redacted)) for key in current)
+        return replace(s, own=True) if own else s
+
+    async def _opened(self, spooled: tuple[Spooled, ...], journal: Journal) -> tuple[Spooled, ...]:
+        """``spooled``, with the keys of those that the rotation in flight may need."""
+        wanted = journal.rotation.id if journal.rotation else None
+        opened = self._world.spool.opened
+        return tuple([await opened(one) if one.rotation == wanted else one for one in spooled])
+
+    async def keys(
+        self, policy: Policy, journal: Journal, *, since: datetime | None = None
+    ) -> tuple[Key, ...]:
+        """The provider's keys that concern the policy, newer than anything the journal tells.
+
+        Args:
+            policy: Whose keys.
+            journal: What is known of it.
+            since: The oldest listing to trust; by default, one minute, and none from before the
+                journal's last change or while a rotation is in flight.
+
+        Raises:
+            RotatorError: From the provider.
+        """
+        since = since or self._since(journal)
+        main, ids, names = _wanted(policy, journal)
+        keys: dict[str, Key] = {}
+        for scope in policy.selector.scopes:
+            catalog = await self._listings.get(scope, since=since)
+            keys |= {key.id: key for key in catalog.relevant(ids, names)}
+            if main in catalog.by_id:
+                break
+        return await self._with_bindings(policy, tuple(keys.values()), since)
+
+    def _since(self, journal: Journal) -> datetime:
+        now = self._world.clock.now()
+        since = now if journal.rotation else now - _FRESH
+        return since if journal.changed_at is None else min(max(since, journal.changed_at), now)
+
+    async def _with_bindings(
+        self, policy: Policy, keys: tuple[Key, ...], since: datetime
+    ) -> tuple[Key, ...]:
+        """Add what only the account-wide listing tells: a space's listing never has bindings."""
+        bare = {key.id for key in keys if key.type is KeyType.SERVICE and key.bindings is None}
+        if not bare or not policy.selector.space_id:
+            return keys
+        try:
+            wide = await self._listings.get(Scope(type=KeyType.SERVICE), since=since)
+        except (NotPermitted, Rejected):
+            return keys
+        return tuple(
+            replace(key, bindings=wide.by_id[key.id].bindings)
+            if key.id in bare and key.id in wide.by_id
+            else key
+            for key in keys
+        )
+
+
+def _wanted(policy: Policy, journal: Journal) -> tuple[str | None, set[str], set[str]]:
+    """The id that matters most, all ids of interest, and all names."""
+    rotation, current = journal.rotation, journal.current
+    lineage = current.key_id if current and journal.selector == str(policy.selector) else None
+    main = rotation.key_id if rotation else lineage or policy.selector.id
+    ids = {main, lineage, *(entry.key_id for entry in journal.retiring)} - {None}
+    names = {rotation.key_name} if rotation else set()
+    if policy.selector.name and main is None:
+        names.add(policy.selector.name)
+    return main, {key_id for key_id in ids if key_id}, names
