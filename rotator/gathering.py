@@ -78,7 +78,10 @@ class Gatherer:
         since = now - _FRESH
         older = has(scope, since=since) and not has(scope, since=self._since(journal))
         if older and (theirs or journal.rotation is None):
-            return with_recorded(await self._seen(policy, found, since)), True
+            s, current = await self._seen(policy, found, since), journal.current
+            if current is not None and not has(scope, since=current.since):
+                s = with_recorded(s, current)
+            return s, True
         return await self._seen(policy, found, None), False
 
     async def _read(self, policy: Policy) -> _Found:

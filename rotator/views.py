@@ -84,12 +84,10 @@ def revoked_key(s: Snapshot) -> Key | None:
     return _recorded(current, KeyStatus.REVOKED)
 
 
-def with_recorded(s: Snapshot) -> Snapshot:
-    """``s`` with the current key as the journal has it, where the listing is older than it."""
-    current = s.journal.current
-    if current is None or current.key_id in {key.id for key in s.keys}:
-        return s
-    return replace(s, keys=(*s.keys, _recorded(current, KeyStatus.ACTIVE)))
+def with_recorded(s: Snapshot, current: Current) -> Snapshot:
+    """``s`` with the key that a rotation has delivered since its listing, as the journal has it."""
+    others = (key for key in s.keys if key.id != current.key_id)
+    return replace(s, keys=(*others, _recorded(current, KeyStatus.ACTIVE)))
 
 
 def _recorded(current: Current, status: KeyStatus) -> Key:
