@@ -65,7 +65,7 @@ class Gatherer:
         return await self._seen(policy, found, since)
 
     async def glance(self, policy: Policy) -> tuple[Snapshot, bool]:
-        """A first look, and whether its listing is older than what the journal tells.
+        """A look, and whether its listing is older than what the journal tells.
 
         That will do where another process is at the policy, or has just been: mostly there is
         nothing left to do, which is no reason to list all keys again. What there is to do is

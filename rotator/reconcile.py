@@ -104,27 +104,29 @@ class Reconciler:
         Raises:
             RotatorError: What stopped it. Whatever was begun is visible to the next look.
         """
-        s, glanced = (seen, False) if seen else await self.gatherer.glance(policy)
+        gatherer = self.gatherer
+        s, glanced = (seen, False) if seen else await gatherer.glance(policy)
         rotated, admitted = False, False
         for _ in range(_STEPS):
             demanded = demand is not None and demand.stands(s.journal)
             step = decide(replace(s, demanded=True) if demanded else s)
             if glanced and not _is_rest(step):
-                glanced, s = False, await self.gatherer.gather(policy)
+                s, glanced = await gatherer.gather(policy), False
             elif isinstance(step, Wait) and step.soon and step.until is not None:
                 await self._world.clock.sleep(step.until - s.now)
-                s = await self.gatherer.gather(policy)
+                s, glanced = await gatherer.glance(policy)
             elif isinstance(step, Wait | Locked | Refuse | Notify):
                 return Looked(step, s, rotated)
             elif isinstance(step, Mint) and not admitted and await self._waited(s):
                 # What was seen is old by now.
-                admitted, s = True, await self.gatherer.gather(policy)
+                admitted = True
+                s, glanced = await gatherer.glance(policy)
             else:
                 admitted = admitted and not isinstance(step, Mint)
                 rotated = rotated or isinstance(step, Promote)
                 self.promoted[policy.name] += isinstance(step, Promote)
                 seen = await self._act(s, step)
-                s = seen or await self.gatherer.gather(policy)
+                s, glanced = (seen, False) if seen else await gatherer.glance(policy)
         raise Temporary(f"policy {policy.name} did not come to rest in {_STEPS} steps")
 
     async def _waited(self, s: Snapshot) -> bool:
