@@ -30,7 +30,7 @@ def fates(module):
 def row(name, statuses):
     killed = sum(status in KILLED for status in statuses)
     share = f"{killed / len(statuses):7.1%}" if statuses else "      -"
-    return f"{name:<14}{len(statuses):>6,}{killed:>6,}{share}"
+    return f"{name:<14}{len(statuses):>6,}{killed:>8,}{share}"
 
 
 def main():
@@ -41,7 +41,7 @@ def main():
     left = {name: fate for name, fate in everyone.items() if fate not in KILLED}
     say(*(f"{fate:<12} {name}" for name, fate in left.items()), "")
     say(
-        f"{'':<14}{'all':>6}{'killed':>6}",
+        f"{'':<14}{'all':>6}{'killed':>8}",
         *(row(name, one.values()) for name, one in by_module.items()),
     )
     say(row("together", everyone.values()), "", "What one of them is: mutmut show NAME")
