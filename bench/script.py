@@ -23,7 +23,7 @@ class Script:
     """Two clients, warm from the first request on."""
 
     def __init__(self, arize: str, management: str, vault: str, token: str, place: str) -> None:
-        # Servers close what has been idle for 5 s: at the moment of a request, that would end the run.
+        # Servers close what is idle for 5 s: at the moment of a request, that would end the run.
         limits = httpx.Limits(max_connections=64, keepalive_expiry=4)
         self._arize = httpx.AsyncClient(base_url=arize, trust_env=False, timeout=30, limits=limits)
         self._vault = httpx.AsyncClient(
