@@ -15,8 +15,8 @@ from rotator import journal as journals
 from rotator.adapters import documents, vault_rights as rights
 from rotator.adapters.vault_auth import AppRoleAuth, Auth, KubernetesAuth, TokenAuth
 from rotator.adapters.vault_calls import Calls
-from rotator.adapters.vault_http import Connection
 from rotator.adapters.vault_kv import V1, V2, Engines, Found
+from rotator.adapters.vault_wire import Connection
 from rotator.errors import Rejected
 from rotator.journal import Journal
 from rotator.ports import Conflict, unheard

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from rotator.adapters.vault_auth import Auth
-    from rotator.adapters.vault_http import Connection, Json
+    from rotator.adapters.vault_http import Json
+    from rotator.adapters.vault_wire import Connection
     from rotator.ports import Emit
 
 T = TypeVar("T")

@@ -1,4 +1,4 @@
-"""Vault on the wire: hvac and requests, kept behind typed calls. The only importer of both.
+"""Vault's API: hvac, kept behind typed calls. Its only importer.
 
 hvac knows Vault's paths and its request shapes. Its transport is replaced by :class:`_Transport`,
 at the seam it offers for that (``adapter=``), because its own one follows redirects with the token
@@ -9,50 +9,30 @@ response texts on its exceptions.
 from __future__ import annotations
 
 import json
-import ssl
-import time
-from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import hvac
 import hvac.adapters
-import requests
 import urllib3
 
 from rotator import traceparent
 from rotator.adapters.vault_errors import Refused, leaves, scrubbed
-from rotator.errors import Rejected, RotatorError, Unavailable
-from rotator.ports import unheard
+from rotator.adapters.vault_wire import Wire, failure
+from rotator.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rotator.ports import Called
+    from rotator.adapters.vault_wire import Connection
     from rotator.secrets import Secret
 
 Json = dict[str, Any]
 
 _OK = range(200, 300)
 _FOREIGN = ("this is not an answer of Vault; is something between us?",)
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """How to reach Vault.
-
-    ``verify`` is False (no check at all), True (the system's authorities) or a CA bundle's path;
-    ``client_cert`` is certificate and key. ``timeout`` is for a whole call. ``called`` is told of
-    every request, in the thread that makes it.
-    """
-
-    address: str
-    namespace: str | None = None
-    verify: bool | str = True
-    client_cert: tuple[str, str] | None = None
-    timeout: timedelta = timedelta(seconds=10)
-    proxy: str | None = None
-    called: Called = unheard
 
 
 class Api:
@@ -63,22 +43,12 @@ class Api:
     """
 
     def __init__(self, connection: Connection) -> None:
-        session = _Session(connection.called)
-        # Neither proxies nor .netrc credentials nor CA bundles from the environment.
-        session.trust_env = False
-        session.verify = connection.verify
-        session.cert = connection.client_cert
-        if connection.verify is False:
-            # Whoever switches it off is warned where he does; not on stderr, at every request.
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        if connection.proxy:
-            session.proxies = {"http": connection.proxy, "https": connection.proxy}
         self._client = hvac.Client(
             url=connection.address,
             token="",  # Not None, which makes hvac read VAULT_TOKEN or ~/.vault-token.
             verify=connection.verify,
             timeout=connection.timeout.total_seconds(),
-            session=session,
+            session=Wire(connection),
             namespace=connection.namespace,
             adapter=_Transport,
         )
@@ -155,36 +125,6 @@ class Api:
         self._client.adapter.close()
 
 
-class _Session(requests.Session):
-    """Tells of each request what came of it."""
-
-    def __init__(self, called: Called) -> None:
-        super().__init__()
-        self._called = called
-
-    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-        """Send one request and read its answer."""
-        began, status = time.monotonic(), None
-        try:
-            answer = super().send(request, **options)
-            status = answer.status_code
-        finally:
-            self._called("vault", _operation(request), status, time.monotonic() - began)
-        return answer
-
-
-def _operation(request: requests.PreparedRequest) -> str:
-    """What a request is for, in a word."""
-    path = request.path_url.removeprefix("/v1/")
-    if path.startswith("auth/token/"):
-        return "token"
-    if path.startswith("auth/"):
-        return "login"
-    if path.startswith("sys/"):
-        return "sys"
-    return "read" if request.method == "GET" else "write"
-
-
 class _Transport(hvac.adapters.Adapter):  # type: ignore[misc]  # hvac has no types
     """Sends hvac's requests, and answers JSON or raises."""
 
@@ -210,14 +150,14 @@ class _Transport(hvac.adapters.Adapter):  # type: ignore[misc]  # hvac has no ty
         body = options.get("json")
         response = self._sent(method, self.urljoin(self.base_uri, url), sent, options, place)
         answer = _parsed(response)
-        fine = response.status_code in _OK or _is_deleted_version(response, answer or {})
+        fine = response.status in _OK or _is_deleted_version(response, answer or {})
         if fine or not raise_exception:
             if answer is None and raise_exception:
                 raise Unavailable(f"{place}: {_FOREIGN[0]}")
             return answer or {}
         texts = (_list(answer, "errors") or _list(answer, "warnings")) if answer else _FOREIGN
         raise Refused(
-            response.status_code,
+            response.status,
             scrubbed(texts, (*leaves(body), str(self.token))),
             place,
             retry_after=_retry_after(response),
@@ -225,68 +165,29 @@ class _Transport(hvac.adapters.Adapter):  # type: ignore[misc]  # hvac has no ty
 
     def _sent(
         self, method: str, url: str, headers: dict[str, str], options: Json, place: str
-    ) -> requests.Response:
+    ) -> urllib3.BaseHTTPResponse:
+        if given := {name: value for name, value in (options.get("params") or {}).items() if value}:
+            url = f"{url}?{urlencode(given)}"
         try:
-            answer: requests.Response = self.session.request(
-                method,
-                url,
-                headers=headers,
-                json=options.get("json"),
-                params=options.get("params"),
-                timeout=self._kwargs["timeout"],
-                allow_redirects=False,
+            answer: urllib3.BaseHTTPResponse = self.session.request(
+                method, url, headers, options.get("json")
             )
-        except (OSError, ValueError) as error:
-            # Also those that requests raises before it asks: a file of certificates is not there.
-            failure = _failure(error, self.base_uri, place)
+        except (OSError, ValueError, urllib3.exceptions.HTTPError) as error:
+            # Also before it asks: a file of certificates is not there.
+            failed = failure(error, self.base_uri, place)
         else:
             return answer
-        # Outside of the handler: requests hangs the whole request on its errors, token and body
-        # included, so that they may not even become the context of ours.
-        raise failure
+        # Outside of the handler: an error may hold the request, token and body included, and must
+        # not even become the context of ours.
+        raise failed
 
 
-def _failure(error: Exception, address: str, place: str) -> RotatorError:
-    match error:
-        case requests.Timeout():
-            return Unavailable(f"{place}: no answer from Vault at {address} in time")
-        case requests.exceptions.SSLError():
-            return Unavailable(
-                f"{place}: no trust between us and Vault at {address}: {_root(error)}",
-                remedy="check `ca_cert`, and the client's certificate if Vault wants one",
-            )
-        case requests.ConnectionError():
-            return Unavailable(f"{place}: Vault at {address} cannot be reached: {_root(error)}")
-        case OSError() if not isinstance(error, requests.RequestException):
-            return Unavailable(
-                f"{place}: Vault at {address} cannot be asked: {error}",
-                remedy="check the files of `ca_cert`, `client_cert` and `client_key`",
-            )
-        case _:
-            return Rejected(
-                f"{place}: {address} cannot be asked: {type(error).__name__}",
-                remedy="check `address`, which looks like https://vault:8200",
-            )
-
-
-def _root(error: BaseException | None) -> str:
-    """The system's own words at the bottom of a pile of wrappers."""
-    words = "the connection was lost"
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            words = error.verify_message
-        elif isinstance(error, OSError) and error.strerror:
-            words = error.strerror
-        error = error.__cause__ or error.__context__
-    return words
-
-
-def _parsed(response: requests.Response) -> Json | None:
+def _parsed(response: urllib3.BaseHTTPResponse) -> Json | None:
     """The JSON object of an answer, empty where it has no body; None for a proxy's page."""
-    if not response.content:
+    if not response.data:
         return {}
     try:
-        answer = json.loads(response.content)
+        answer = json.loads(response.data)
     except (ValueError, RecursionError):
         return None
     return answer if isinstance(answer, dict) else None
@@ -315,13 +216,11 @@ def _list(answer: Json, name: str) -> Sequence[object]:
     return value if isinstance(value, list) else ()
 
 
-def _is_deleted_version(response: requests.Response, answer: Json) -> bool:
+def _is_deleted_version(response: urllib3.BaseHTTPResponse, answer: Json) -> bool:
     """A 404 with a version in it: KV v2 has the secret, and its current version is deleted."""
-    return response.status_code == requests.codes.not_found and "metadata" in _object(
-        answer.get("data")
-    )
+    return response.status == HTTPStatus.NOT_FOUND and "metadata" in _object(answer.get("data"))
 
 
-def _retry_after(response: requests.Response) -> timedelta | None:
+def _retry_after(response: urllib3.BaseHTTPResponse) -> timedelta | None:
     seconds = response.headers.get("Retry-After", "")
     return timedelta(seconds=int(seconds)) if seconds.isdecimal() else None
