@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 TOP = Path(__file__).parent.parent
 _CHART = Path("images/performance.svg")
-_LIBRARIES = ("httpx", "hvac", "requests", "pydantic", "apscheduler")
+_LIBRARIES = ("httpx", "hvac", "requests", "urllib3", "pydantic", "apscheduler")
 
 
 def table(findings: list[Finding]) -> str:

@@ -50,7 +50,7 @@ def decide(s: Snapshot) -> Step:
 def _respect_lease(s: Snapshot, step: Step) -> Step:
     """Whoever holds the lease is at it: everything but looking on is theirs."""
     lease = s.journal.lease
-    if lease is None or lease.owner == s.me or lease.until <= s.now:
+    if lease is None or not lease.is_anothers(s.me, s.now):
         return step
     if isinstance(step, Refuse) or (isinstance(step, Wait) and not step.soon):
         return step

@@ -11,13 +11,7 @@ from rotator import words
 from rotator.model import Deliver, Destroy, Lock, Promote, Reason, Refuse, Restore, Wait
 from rotator.retirement import retirement_is_due
 from rotator.strategy import choose, choose_repair, minting
-from rotator.views import (
-    delivered_key,
-    fresh_keys,
-    not_found,
-    revoked_key,
-    spooled_key,
-)
+from rotator.views import delivered_key, fresh_keys, not_found, revoked_key, spooled_key
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -65,6 +65,10 @@ class Lease(_Document):
     taken_at: Moment
     until: Moment
 
+    def is_anothers(self, me: str, now: datetime) -> bool:
+        """Whether somebody else than ``me`` holds it ``now``."""
+        return self.owner != me and self.until > now
+
 
 class PutBack(_Document):
     """The former key, which somebody has put back into the store in the place of the current one.

@@ -216,7 +216,7 @@ def _taken(s: Snapshot, **changes: object) -> Journal:
 def _busy(s: Snapshot) -> Refuse | None:
     """Somebody is at it, or was."""
     lease, rotation = s.journal.lease, s.journal.rotation
-    if lease is not None and lease.owner != s.me and lease.until > s.now:
+    if lease is not None and lease.is_anothers(s.me, s.now):
         text = f"{lease.owner} holds the lease until {words.moment(lease.until)}"
         return Refuse(Reason("another_holds_the_lease", text), remedy="try again after that")
     if rotation is None:

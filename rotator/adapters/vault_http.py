@@ -46,8 +46,8 @@ class Api:
         self._client = hvac.Client(
             url=connection.address,
             token="",  # Not None, which makes hvac read VAULT_TOKEN or ~/.vault-token.
+            # Else it would look into the environment, for authorities that Wire never asks for.
             verify=connection.verify,
-            timeout=connection.timeout.total_seconds(),
             session=Wire(connection),
             namespace=connection.namespace,
             adapter=_Transport,
@@ -166,7 +166,8 @@ class _Transport(hvac.adapters.Adapter):  # type: ignore[misc]  # hvac has no ty
     def _sent(
         self, method: str, url: str, headers: dict[str, str], options: Json, place: str
     ) -> urllib3.BaseHTTPResponse:
-        if given := {name: value for name, value in (options.get("params") or {}).items() if value}:
+        params: Json = options.get("params") or {}
+        if given := {name: value for name, value in params.items() if value is not None}:
             url = f"{url}?{urlencode(given)}"
         try:
             answer: urllib3.BaseHTTPResponse = self.session.request(
