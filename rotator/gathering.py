@@ -62,7 +62,8 @@ class Gatherer:
         changed_at = found.journal.changed_at
         if since is not None and changed_at is not None:
             since = min(max(since, changed_at), self._world.clock.now())
-        return await self._seen(policy, found, since)
+        keys = await self.keys(policy, found.journal, since=since)
+        return await self._seen(policy, found, keys)
 
     async def glance(self, policy: Policy) -> tuple[Snapshot, bool]:
         """A look, and whether its listing is older than what the journal tells.
@@ -73,16 +74,15 @@ class Gatherer:
         """
         found = await self._read(policy)
         journal, now = found.journal, self._world.clock.now()
-        lease, has, scope = journal.lease, self._listings.has, policy.selector.scopes[0]
-        theirs = lease is not None and lease.until > now and lease.owner != self._world.me
-        since = now - _FRESH
+        current, lease, since = journal.current, journal.lease, now - _FRESH
+        theirs = lease is not None and lease.is_anothers(self._world.me, now)
+        has, scope = self._listings.has, policy.selector.scopes[0]
         older = has(scope, since=since) and not has(scope, since=self._since(journal))
-        if older and (theirs or journal.rotation is None):
-            s, current = await self._seen(policy, found, since), journal.current
-            if current is not None and not has(scope, since=current.since):
-                s = with_recorded(s, current)
-            return s, True
-        return await self._seen(policy, found, None), False
+        glanced = older and (theirs or journal.rotation is None)
+        keys = await self.keys(policy, journal, since=since if glanced else None)
+        if glanced and current is not None and not has(scope, since=current.since):
+            keys = with_recorded(keys, current)
+        return await self._seen(policy, found, keys), glanced
 
     async def _read(self, policy: Policy) -> _Found:
         """What the disk and the store hold for ``policy``.
@@ -98,10 +98,9 @@ class Gatherer:
         held = await asyncio.gather(*(world.store.read(target) for target in policy.targets))
         return _Found(spooled, journal, version, tuple(held))
 
-    async def _seen(self, policy: Policy, found: _Found, since: datetime | None) -> Snapshot:
-        """What there is to decide by, with a listing as for :meth:`keys`."""
+    async def _seen(self, policy: Policy, found: _Found, keys: tuple[Key, ...]) -> Snapshot:
+        """What there is to decide by."""
         world = self._world
-        keys = await self.keys(policy, found.journal, since=since)
         s = Snapshot(
             policy=policy,
             keys=keys,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -84,10 +83,10 @@ def revoked_key(s: Snapshot) -> Key | None:
     return _recorded(current, KeyStatus.REVOKED)
 
 
-def with_recorded(s: Snapshot, current: Current) -> Snapshot:
-    """``s`` with the key that a rotation has delivered since its listing, as the journal has it."""
-    others = (key for key in s.keys if key.id != current.key_id)
-    return replace(s, keys=(*others, _recorded(current, KeyStatus.ACTIVE)))
+def with_recorded(keys: Iterable[Key], current: Current) -> tuple[Key, ...]:
+    """``keys``, listed before a rotation delivered ``current``, with that as the journal has it."""
+    others = (key for key in keys if key.id != current.key_id)
+    return (*others, _recorded(current, KeyStatus.ACTIVE))
 
 
 def _recorded(current: Current, status: KeyStatus) -> Key:

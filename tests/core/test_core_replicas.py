@@ -49,13 +49,18 @@ async def test_who_finds_the_lease_taken_says_so_and_who_has_it():
     assert "another_holds_the_lease" == event["reason"]
 
 
+async def late_comer(stage, **rules):
+    """A process that has listed the keys for one policy, and another policy that it comes to."""
+    late, policy = stage.universe.process("late"), stage.add("second", **rules)
+    await late.reconciler.reconcile(stage.add("first", **rules))
+    return late, policy
+
+
 @pytest.mark.parametrize("bounded", [False, True], ids=["refresh", "reissue"])
 @virtual
 async def test_what_another_has_just_rotated_is_no_reason_to_list_all_keys_again(bounded):
     stage = Stage()
-    late = stage.universe.process("late")
-    policy = stage.add("second", bounded=bounded, service=True)
-    await late.reconciler.reconcile(stage.add("first", bounded=bounded, service=True))
+    late, policy = await late_comer(stage, bounded=bounded, service=True)
     assert "rotation.completed" in await stage.come_by()
     stage.trace.clear()
 
@@ -64,13 +69,13 @@ async def test_what_another_has_just_rotated_is_no_reason_to_list_all_keys_again
     assert isinstance(looked.step, Wait)
     assert not looked.rotated
     assert [] == stage.requests("list")
+    assert bounded == (late.reconciler.gatherer.left(policy) is not None)
 
 
 @virtual
 async def test_what_another_is_at_is_no_reason_to_list_all_keys_again():
     stage = Stage()
-    late, policy = stage.universe.process("late"), stage.add("second", bounded=True)
-    await late.reconciler.reconcile(stage.add("first", bounded=True))
+    late, policy = await late_comer(stage, bounded=True)
     stage.script.append(("create", Fault.PAUSED_AFTER))
     stage.begin()
     await asyncio.sleep(3)
@@ -85,8 +90,7 @@ async def test_what_another_is_at_is_no_reason_to_list_all_keys_again():
 @virtual
 async def test_what_is_to_be_done_is_decided_by_a_new_listing():
     stage = Stage()
-    late, policy = stage.universe.process("late"), stage.add("second", bounded=True)
-    await late.reconciler.reconcile(stage.add("first", bounded=True))
+    late, policy = await late_comer(stage, bounded=True)
     await stage.come_by()
     stage.universe.subjects[0].demands += 1
     stage.trace.clear()
