@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rotator.drift import ANOTHER_KEY, doubted
@@ -76,8 +77,8 @@ def declined(s: Snapshot, error: RotatorError) -> Journal:
         return after
     record, before = _failure(s, None, error), s.journal.history
     if before and _is_that_again(before[0], record):
-        again = {"tries": before[0].tries + 1, "started_at": before[0].started_at}
-        record, before = record.model_copy(update=again), before[1:]
+        first, before = before[0], before[1:]
+        record = replace(record, tries=first.tries + 1, started_at=first.started_at)
     return after.changed(s.now, history=(record, *before))
 
 
@@ -267,8 +268,7 @@ def _is_that_again(last: Record, record: Record) -> bool:
 
 
 def _failure(s: Snapshot, key: Key | None, error: RotatorError) -> Record:
-    record = _record(s, key, "failed")
-    return record.model_copy(update={"error": error.message})
+    return replace(_record(s, key, "failed"), error=error.message)
 
 
 def _record(

@@ -180,7 +180,7 @@ def record(**changes):
         key_id="id-old",
         redacted=str(shown()),
     )
-    return default.model_copy(update=changes)
+    return replace(default, **changes)
 
 
 def lineage(label="old", selector="id id-old", **changes):

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -330,7 +331,7 @@ def test_before_the_first_mint_there_is_none():
 
 
 def test_the_last_rotation_is_the_one_that_ended_last():
-    later = _record("later").model_copy(update={"finished_at": NOW + timedelta(1)})
+    later = replace(_record("later"), finished_at=NOW + timedelta(1))
 
     assert NOW + timedelta(1) == Journal(history=(_record("a"), later)).last_completed_at
 

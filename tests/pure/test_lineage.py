@@ -58,7 +58,7 @@ DONE = record(
     old_valid_until=NOW + 50 * MINUTE,
 )
 AFTER = journal_of("new", history=(DONE,))
-ENDLESS = DONE.model_copy(update={"old_valid_until": None})
+ENDLESS = replace(DONE, old_valid_until=None)
 OLD = Former("id-old", shown(), secret().fingerprint, NOW + 50 * MINUTE)
 BACK = PutBack(
     key_id="id-old",
@@ -144,12 +144,12 @@ def test_without_one_there_is_nothing_to_put_back(journal, why):
             "if the present one is at fault: rotator run --rotate ci-key",
         ),
         (
-            {"history": (DONE.model_copy(update={"old_valid_until": NOW}),)},
+            {"history": (replace(DONE, old_valid_until=NOW),)},
             f"the former key, {shown()}, does not work any more since 2026-11-23 08:31 UTC",
             "if the present one is at fault: rotator run --rotate ci-key",
         ),
         (
-            {"history": (DONE.model_copy(update={"old_valid_until": NOW + MINUTE}),)},
+            {"history": (replace(DONE, old_valid_until=NOW + MINUTE),)},
             f"the former key, {shown()}, works for 1m more, and less than 10m is too short",
             "if the present one is at fault: rotator run --rotate ci-key",
         ),
@@ -179,7 +179,7 @@ def test_a_lease_of_ours_or_one_that_is_over_hinders_nobody(owner):
     ],
 )
 def test_half_of_what_is_left_must_do_to_replace_it(left, why):
-    ending = DONE.model_copy(update={"old_valid_until": NOW + left})
+    ending = replace(DONE, old_valid_until=NOW + left)
     found = former(rotated(journal=journal_of("new", history=(ending,))))
 
     if why:

@@ -200,7 +200,7 @@ def failed(**changes):
         expires_at=NOW + 90 * DAY,
         error="no",
     )
-    return default.model_copy(update=changes)
+    return replace(default, **changes)
 
 
 def declined(*before, **changes):
