@@ -100,12 +100,17 @@ def _not_too_often(s: Snapshot) -> datetime:
     """When what our own late request did is repaired: at once, but not again and again.
 
     As often in each ``min_interval`` as one rotation may mint, see
-    :func:`rotator.flight.too_many_mints`; what a person asked for meanwhile does not count.
+    :func:`rotator.flight.too_many_mints`; what a person asked for meanwhile does not count. Two of
+    them are put off: what spoils new keys may pass, and it must while the former one has its grace.
     """
     most, pause = s.limits.mints, s.policy.min_interval
     repairs = (one for one in s.journal.history if one.key_id and one.reason in _DRIFTS)
-    ends = sorted(one.finished_at for one in repairs)[-most:]
-    return max(s.now, ends[0] + pause) if len(ends) == most else s.now
+    ends = sorted(one.finished_at for one in repairs if s.now - one.finished_at < pause)
+    if len(ends) >= most:
+        return ends[-most] + pause
+    if ends and len(ends) >= most - 2:
+        return max(s.now, ends[-1] + min(pause, s.policy.grace) / 3)
+    return s.now
 
 
 def key_was_revoked_elsewhere(s: Snapshot) -> Step | None:

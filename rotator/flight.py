@@ -8,10 +8,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rotator import words
+from rotator.drift import doubted
 from rotator.model import Deliver, Destroy, Lock, Promote, Reason, Refuse, Restore, Wait
 from rotator.retirement import retirement_is_due
+from rotator.secrets import Redacted
 from rotator.strategy import choose, choose_repair, minting
-from rotator.views import delivered_key, fresh_keys, not_found, revoked_key, spooled_key
+from rotator.views import (
+    delivered_key,
+    fresh_keys,
+    may_be_held,
+    not_found,
+    revoked_key,
+    spooled_key,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,8 +34,21 @@ def old_key_ends(s: Snapshot) -> datetime | None:
     rotation = s.journal.rotation
     if rotation is None:
         return None
-    ends = [end for end in (rotation.grace_deadline, rotation.expires_at) if end is not None]
-    return min(ends, default=None)
+    ends = (rotation.grace_deadline, rotation.expires_at, _former_ends(s, rotation))
+    return min((end for end in ends if end is not None), default=None)
+
+
+def _former_ends(s: Snapshot, rotation: Rotation) -> datetime | None:
+    """About when the secret ends that a late refresh of ours had replaced already.
+
+    The store still holds it, and what is listed under its id is what nobody has. Where ids are kept
+    nothing tells when that was: not long before ``rotation`` began, which repairs it.
+    """
+    mints = [mint for other in doubted(s) for mint in other.mints]
+    graces = [one.grace for one in mints if one.source_id == rotation.key_id and one.grace]
+    if not graces or may_be_held(s, Redacted.parse(rotation.redacted)):
+        return None
+    return rotation.started_at + min(graces)
 
 
 def spooled_key_is_spent(s: Snapshot) -> Step | None:

@@ -139,6 +139,23 @@ def test_how_many_is_a_limit():
     assert "raw_key_was_lost" == code(decide(replace(s, limits=Limits(mints=3))))
 
 
+def test_it_does_not_pause_until_the_secret_has_died_that_a_late_refresh_replaced():
+    """The store holds that, and under the id of it the provider lists one that nobody has."""
+    refreshed = (mint(strategy="refresh", grace=grace) for grace in (HOUR, 2 * HOUR, None))
+    late = rotation(*refreshed, mint(strategy="refresh", grace=MINUTE, source_id="id-other"))
+    lost = rotation(*(mint(),) * 5, started_at=NOW - 2 * MINUTE)
+    s = snapshot(
+        key(), holding=("former",), journal=Journal(rotation=lost, doubted=(late,)), policy=policy()
+    )
+
+    def until(snapshot_):
+        return decide(snapshot_).until
+
+    assert NOW - MINUTE + (HOUR - MINUTE) / 2 == until(s)
+    assert NOW - MINUTE + HOUR == until(replace(s, journal=Journal(rotation=lost)))
+    assert NOW - MINUTE + HOUR == until(replace(s, held=snapshot(key()).held))
+
+
 # --- raw_key_was_lost ---
 
 LOST = Reason(

@@ -170,22 +170,40 @@ def test_what_our_own_late_request_may_have_done_is_repaired_at_once(rules):
     assert UNKNOWN == step.reason
 
 
+def repaired(*ends, reason=UNKNOWN.code):
+    return tuple(record(reason=reason, finished_at=end) for end in ends)
+
+
 @pytest.mark.parametrize("rules", [policy(), ROTATE])
 def test_our_own_late_requests_are_not_repaired_for_ever(rules):
     """Where each repair fails, say because Arize accepts new keys too late, each made a new key."""
-    unknown = UNKNOWN.code
-    first, *later = (
-        record(reason=unknown, finished_at=NOW - HOUR + n * TICK) for n in (1, 2, 3, 4, 5)
-    )
-    refusals = (record(reason=unknown, key_id="", outcome="failed", finished_at=NOW - TICK),) * 9
-    by_hand = (record(reason="rotation_was_demanded", finished_at=NOW - TICK),) * 9
+    ends = [NOW - HOUR + n * TICK for n in (5, 4, 3, 2, 1)]
+    refusals = (record(reason=UNKNOWN.code, key_id="", outcome="failed", finished_at=NOW),) * 9
+    by_hand = repaired(*[NOW - TICK] * 9, reason="rotation_was_demanded")
     s = snapshot(key(), holding=("two",), policy=rules)
-    less = DOUBT.model_copy(update={"history": (*refusals, *by_hand, *reversed(later))})
-    often = less.model_copy(update={"history": (*less.history, first)})
+    less = DOUBT.model_copy(update={"history": (*refusals, *by_hand, *repaired(*ends[:4]))})
+    often = less.model_copy(update={"history": (*less.history, *repaired(ends[4]))})
 
     assert Wait(UNKNOWN, NOW + TICK) == decide(replace(s, journal=often))
     assert isinstance(decide(replace(s, journal=often, now=NOW + TICK)), Mint)
     assert isinstance(decide(replace(s, journal=less)), Mint)
+
+
+@pytest.mark.parametrize(
+    ("changes", "third"),
+    [({}, HOUR / 3), ({"min_interval": DAY}, HOUR / 3), ({"min_interval": HOUR / 2}, HOUR / 6)],
+    ids=["both are an hour", "the grace is shorter", "the interval is shorter"],
+)
+def test_two_of_the_repairs_wait_for_better_luck_while_the_former_key_has_its_grace(changes, third):
+    s = snapshot(key(), holding=("two",), policy=policy(grace=HOUR, **changes))
+
+    def tried(*ends):
+        return replace(s, journal=DOUBT.model_copy(update={"history": repaired(*ends)}))
+
+    assert isinstance(decide(tried(NOW, NOW)), Mint)
+    assert Wait(UNKNOWN, NOW + third) == decide(tried(NOW, NOW, NOW))
+    assert Wait(UNKNOWN, NOW + third) == decide(tried(NOW, NOW - TICK, NOW - TICK, NOW - TICK))
+    assert isinstance(decide(tried(*[NOW - third] * 3)), Mint)
 
 
 def test_an_old_doubt_is_none():
