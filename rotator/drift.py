@@ -56,7 +56,7 @@ def stray_key_appeared(s: Snapshot) -> Step | None:
     """A mint that had been given up came true after its rotation was over: nobody has that key."""
     if _was_held(s):
         return None
-    for rotation, key in _strays(s):
+    for rotation, key in strays(s):
         entry = Retiring(key_id=key.id, redacted=str(key.redacted), at=s.now, rotation=rotation.id)
         if not may_be_held(s, key.redacted):
             text = f"{key.redacted} came of a request that rotation {rotation.id} had given up"
@@ -158,13 +158,13 @@ def _drift(s: Snapshot, key: Key, held: Held) -> Reason:
     return Reason(_UNKNOWN_KEY, text)
 
 
-def _strays(s: Snapshot) -> tuple[tuple[Rotation, Key], ...]:
-    """Keys that a finished rotation has minted when nobody waited for them any more.
+def strays(s: Snapshot) -> tuple[tuple[Rotation, Key], ...]:
+    """Keys that a finished rotation has minted when nobody waited for them any more, by rotations.
 
     As in :func:`~rotator.views.fresh_keys`, but the moment proves less: the expiry must be the very
     one that was asked for, or, where none was, nobody may have used the key for a day.
     """
-    known = {entry.key_id for entry in s.journal.retiring}
+    known = {*s.others, *(entry.key_id for entry in s.journal.retiring)}
     known |= {record.key_id for record in s.journal.history}
     if len(found := current_keys(s)) == 1:
         known.add(found[0].id)

@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from rotator.errors import NotPermitted, Rejected
+from rotator.errors import NotPermitted, Rejected, Unreadable
 from rotator.keys import KeyType, Scope
 from rotator.model import Snapshot
+from rotator.neighbours import claimed, of_another
 from rotator.views import current_keys, with_recorded
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Gatherer:
         self._world = world
         self._listings = listings
         self._ends: dict[str, datetime | None] = {}
+        #: By policy, the name of its key.
+        self._names: dict[str, str] = {}
 
     def left(self, policy: Policy) -> timedelta | None:
         """How long the policy's key works yet, by the last look; None: no end is known."""
@@ -112,10 +115,29 @@ class Gatherer:
             limits=world.limits,
             spooled=await self._opened(found.spooled, found.journal),
         )
+        if claims := claimed(s):
+            s = replace(s, others=await self._others(s, claims))
         current = current_keys(s)
+        if current:
+            self._names[policy.name] = current[0].name
         self._ends[policy.name] = next((key.expires_at for key in current), None)
         own = any(world.issuer.is_own(str(key.redacted)) for key in current)
         return replace(s, own=True) if own else s
+
+    async def _others(self, s: Snapshot, claims: tuple[Key, ...]) -> frozenset[str]:
+        """Those ``claims`` that may be another policy's. Its journal is newer than our listing."""
+        names, found = {key.name for key in claims}, set[str]()
+        for policy in self._world.neighbours():
+            # Nobody tells the name of a key that this process has not looked at.
+            name = policy.selector.name or self._names.get(policy.name)
+            if policy.name == s.policy.name or not (name is None or name in names):
+                continue
+            try:
+                journal, _ = await self._world.store.load(policy.name)
+            except Unreadable:
+                continue
+            found |= of_another(s, claims, policy, journal)
+        return frozenset(found)
 
     async def _opened(self, spooled: tuple[Spooled, ...], journal: Journal) -> tuple[Spooled, ...]:
         """``spooled``, with the keys of those that the rotation in flight may need."""

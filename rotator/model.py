@@ -202,6 +202,8 @@ class Snapshot:
     delivery: Delivery | None = None
     #: Minted keys of this policy that lie on this machine's disk.
     spooled: tuple[Spooled, ...] = ()
+    #: Ids of keys that look like ours, and may be another policy's.
+    others: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

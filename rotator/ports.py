@@ -9,7 +9,7 @@ from dataclasses import dataclass, field as default
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from rotator.afterwards import Hook, Sink
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rotator.events import Event
     from rotator.journal import Journal
     from rotator.keys import Listing, Minted, Order, Scope
-    from rotator.model import Held, Limits, Snapshot, Spooled, Step, Target
+    from rotator.model import Held, Limits, Policy, Snapshot, Spooled, Step, Target
     from rotator.secrets import Secret
 
 
@@ -328,3 +328,5 @@ class World:
     hooks: Mapping[str, Mapping[str, Hook]] = default(default_factory=dict)
     #: By policy.
     sinks: Mapping[str, Sequence[Sink]] = default(default_factory=dict)
+    #: All policies that are configured, whichever of them are looked after here.
+    neighbours: Callable[[], Iterable[Policy]] = tuple

@@ -116,15 +116,15 @@ def fresh_keys(s: Snapshot) -> tuple[Key, ...]:
 
     Either the old id shows another secret (a refresh that keeps ids), or a key with the old one's
     name came into being just when a mint was under way, with no more life than was asked for. What
-    a person creates under the same name meanwhile is not ours to touch, and what was refused is
-    leaving already. Empty when no rotation is in flight.
+    a person creates under the same name meanwhile is not ours to touch, nor is what another policy
+    has minted, and what was refused is leaving already. Empty when no rotation is in flight.
     """
     rotation = s.journal.rotation
     if rotation is None:
         return ()
-    leaving = {entry.key_id for entry in s.journal.retiring}
-    usable = [key for key in s.keys if key.usable(s.now) and key.id not in leaving]
-    fresh = [key for key in usable if _minted_by(s, rotation, key)]
+    others = {*s.others, *(entry.key_id for entry in s.journal.retiring)}
+    usable = [key for key in s.keys if key.usable(s.now) and key.id not in others]
+    fresh = [key for key in usable if minted_by(s, rotation, key)]
     return tuple(sorted(fresh, key=_age, reverse=True))
 
 
@@ -139,7 +139,8 @@ def is_new(rotation: Rotation, key: Key) -> bool:
     return key.id not in rotation.siblings and key.name == rotation.key_name
 
 
-def _minted_by(s: Snapshot, rotation: Rotation, key: Key) -> bool:
+def minted_by(s: Snapshot, rotation: Rotation, key: Key) -> bool:
+    """Whether ``key`` may be what ``rotation`` has minted."""
     if not is_new(rotation, key):
         return False
     return key.id == rotation.key_id or any(explains(s, mint, key) for mint in rotation.mints)

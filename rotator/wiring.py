@@ -101,6 +101,7 @@ async def connected(
     issuer = ArizeIssuer(_arize(settings, anywhere), clock=clock, emit=emit, called=watch.called)
     hooks = hooks_of(settings.root.policies, anywhere, environ)
     sinks = dict(_sinks(settings, anywhere, environ))
+    policies = {policy.name: policy for policy in settings.policies}
     world = World(
         issuer=issuer,
         store=store,
@@ -114,6 +115,7 @@ async def connected(
         spool=_spool(settings, store, emit),
         hooks=hooks,
         sinks=sinks,
+        neighbours=lambda: tuple(policies.values()),
     )
     world = watch.around(world)
     listings = Listings(world.issuer, clock)
@@ -122,6 +124,8 @@ async def connected(
         hooks.update(hooks_of(new.root.policies, anywhere, environ))
         sinks.clear()
         sinks.update(_sinks(new, anywhere, environ))
+        # One that is configured no more may be at its key yet.
+        policies.update((policy.name, policy) for policy in new.policies)
 
     try:
         yield Connected(world, listings, Reconciler(world, listings), configure)

@@ -21,6 +21,7 @@ from rotator import (
     decide,
     drift,
     flight,
+    neighbours,
     notices,
     retirement,
     rotation,
@@ -267,6 +268,12 @@ def new_key_revoked():
         return await retire(self, s, replace(step, entry=entry))
 
     Finisher.retire = wrong
+
+
+@plant
+def neighbours_key_taken():
+    """What another policy's key of the same name was replaced by passes for what was lost here."""
+    swap(neighbours.claimed, lambda _: ())
 
 
 # --- recording and retiring ---

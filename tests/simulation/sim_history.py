@@ -60,6 +60,8 @@ class History:
         self._random = Random(seed)
         self._without = without
         self._trouble = Trouble(seed, without)
+        #: The keys of all policies have one name.
+        self._one_name = Random(f"names of {seed}").random() < 0.1
         self._actors = []
         self._tasks = []
         self.trace = [] if traced else None
@@ -112,7 +114,7 @@ class History:
     def _furnish(self):
         draw, world = self._random, self.universe
         for at in range(draw.choice((1, 1, 2))):
-            add_policy(world, draw, f"p{at}")
+            add_policy(world, draw, f"p{at}", key_name="p" if self._one_name else None)
         if draw.random() < 0.1:
             add_paced(world, draw, "paced")
         if draw.random() < 0.1:
@@ -126,7 +128,8 @@ class History:
         for number in range(draw.choice((0, 1, 1, 2, 3))):
             self._enter(f"daemon {number}", self._keep_daemon, f"daemon{number}")
         self._begin(self._keep_cron(Random(draw.random()), draw.uniform(120, 400)))
-        drifting = draw.random() < 0.15
+        # Whoever meddles with keys of one name is at several policies.
+        drifting = draw.random() < 0.15 and not self._one_name
         for subject in (one for one in world.subjects if one.born is not None):
             name = subject.policy.name
             if draw.random() < 0.15:
@@ -243,6 +246,7 @@ class History:
             *(["a second refresh cuts the window"] if options.second_refresh_cuts_window else []),
             *(["a greatest lifetime"] if options.max_lifetime else []),
             *(["a spool"] if self.universe.disks else []),
+            *(["keys of one name"] if self._one_name else []),
             *(["trouble beyond the grace"] if trouble.harsh else []),
             *(["keys are accepted late"] if self.universe.network.spreads else []),
         ]

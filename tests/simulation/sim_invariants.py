@@ -380,7 +380,7 @@ class Judge:
         if journal.rotation is not None or (journal.retiring and values):
             raise Violation(f"liveness: {name} has not come to rest: {shown(journal)}")
         self._assert_told(subject.policy, journal)
-        theirs = {key.id for key in self._strangers()}
+        theirs = {key.id for key in self._strangers()} | self._of_others(subject)
         alive = [
             key
             for key in self._world.arize.keys
@@ -395,6 +395,15 @@ class Judge:
             same = (key.type, key.description, key.bindings, key.creator)
             if same != tuple(getattr(subject.born, part) for part in _PRIVILEGES):
                 raise Violation(f"S6: {key.redacted} of {name} has other privileges")
+
+    def _of_others(self, subject):
+        """The ids of the keys that other policies are about."""
+        found = set()
+        for other in self._world.subjects:
+            if other is not subject and other.born is not None:
+                journal = self._world.shelf.journals.get(other.policy.name, (0, Journal()))[1]
+                found.add(journal.current.key_id if journal.current else other.born.id)
+        return found
 
     def _assert_kept(self, subject, alive):
         """S6: what had an end has one, and what others wrote beside the key is there."""

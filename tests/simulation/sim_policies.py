@@ -1,5 +1,6 @@
 """Policies as people write them, with keys that are due in the first minutes."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from sim_services import EPOCH, Every
@@ -14,7 +15,8 @@ GRACE = HOUR
 DUE = 60.0
 
 
-def add_policy(world, draw, name):
+def add_policy(world, draw, name, *, key_name=None):
+    """``key_name``: of a key that has it in common with another policy's."""
     options = world.arize.options
     service = draw.random() < 0.3
     bounded = draw.random() < 0.6
@@ -23,13 +25,16 @@ def add_policy(world, draw, name):
     expires_at = due_at + 7 * DAY if bounded else None
     created_at = due_at + 7 * DAY - lifetime if bounded else due_at - 30 * DAY
     seed = world.arize.seed_service_key if service else world.arize.seed_user_key
-    key_id, _ = seed(name, created_at=created_at, expires_at=expires_at)
+    key_id, _ = seed(key_name or name, created_at=created_at, expires_at=expires_at)
     born = world.arize.find(key_id)
+    selector = _selector(draw, born, service)
+    if key_name and selector.name:
+        selector = replace(selector, id=born.id, name=None)
     # One in thirty keys without an end is never due: it is replaced by hand alone.
     by_age = draw.random() < (0.2 if bounded else 29 / 30)
     policy = Policy(
         name=name,
-        selector=_selector(draw, born, service),
+        selector=selector,
         targets=tuple(
             Target(f"apps/{name}/{at}", "api_key", metadata={"key_id": "arize_key_id"})
             for at in range(draw.choice((1, 1, 2, 3)))
@@ -49,7 +54,7 @@ def add_policy(world, draw, name):
     )
     world.add(policy, born, delivered=draw.random() < 0.9)
     if draw.random() < 0.2 and policy.selector.id:
-        other_id, _ = seed(name, created_at=created_at, expires_at=expires_at)
+        other_id, _ = seed(born.name, created_at=created_at, expires_at=expires_at)
         world.bystanders.append(world.arize.find(other_id))
 
 

@@ -53,11 +53,15 @@ class Stage:
         return None
 
     def add(self, name="ci", *, bounded=False, service=False, delivered=True, targets=1, **rules):
-        """A policy whose key is due now: near its expiry, or at its greatest age."""
+        """A policy whose key is due now: near its expiry, or at its greatest age.
+
+        The key is named as the policy is, unless there is a ``key_name``.
+        """
         born_at = EPOCH - 60 * DAY
         expires_at = EPOCH + 6 * DAY if bounded else None
         seed = self.arize.seed_service_key if service else self.arize.seed_user_key
-        key_id, _ = seed(name, created_at=born_at, expires_at=expires_at)
+        key_name = rules.pop("key_name", name)
+        key_id, _ = seed(key_name, created_at=born_at, expires_at=expires_at)
         key = self.arize.find(key_id)
         policy = Policy(
             name=name,

@@ -1,0 +1,42 @@
+"""Policies whose keys share a name: whose is a key that appeared? Pure.
+
+What one of them has just minted looks to the other like what it lost itself. Their journals tell:
+an intent is older than its key.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rotator.drift import strays
+from rotator.views import fresh_keys, minted_by
+
+if TYPE_CHECKING:
+    from rotator.journal import Journal
+    from rotator.keys import Key
+    from rotator.model import Policy, Snapshot
+
+
+def claimed(s: Snapshot) -> tuple[Key, ...]:
+    """The keys that ``s`` alone would have its policy take for its own; mostly there are none.
+
+    Not the key that a rotation began with: refreshed under its id, it stays that policy's.
+    """
+    rotation = s.journal.rotation
+    found = (*fresh_keys(s), *(key for _, key in strays(s)))
+    return tuple(key for key in found if rotation is None or key.id != rotation.key_id)
+
+
+def of_another(s: Snapshot, claims: tuple[Key, ...], policy: Policy, journal: Journal) -> set[str]:
+    """The ids of those ``claims`` that are, or may be, the key of another ``policy``."""
+    current, rotation = journal.current, journal.rotation
+    theirs = {policy.selector.id, *(entry.key_id for entry in journal.retiring)}
+    if current is not None:
+        theirs |= {current.key_id, current.put_back.key_id if current.put_back else None}
+    if rotation is not None:
+        theirs |= {rotation.key_id}
+    return {
+        key.id
+        for key in claims
+        if key.id in theirs or (rotation is not None and minted_by(s, rotation, key))
+    }

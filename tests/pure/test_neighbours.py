@@ -1,0 +1,95 @@
+"""Whose a key is that appeared, where the keys of several policies share a name."""
+
+from dataclasses import replace
+
+import pytest
+from pure_builders import (
+    HOUR,
+    MINUTE,
+    NOW,
+    current,
+    in_flight,
+    key,
+    mint,
+    new,
+    policy,
+    retiring,
+    rotation,
+    snapshot,
+)
+
+from rotator.decide import decide
+from rotator.journal import Journal, PutBack
+from rotator.model import Retire, Selector
+from rotator.neighbours import claimed, of_another
+from rotator.views import fresh_keys
+
+LOST = snapshot(key(), new(), journal=in_flight())
+#: After a rotation with two mints, of which the first came true when nobody waited for it.
+LATE = snapshot(key(), new(), journal=Journal(doubted=(rotation(mint(), mint()),)), policy=policy())
+OTHER = policy(name="other", selector=Selector(id="id-other"))
+BACK = PutBack(key_id="id-new", redacted="", fingerprint="", at=NOW, ends_at=NOW)
+
+
+def taken(journal, other=OTHER, s=LOST):
+    return of_another(s, claimed(s), other, journal)
+
+
+@pytest.mark.parametrize("s", [LOST, LATE], ids=["in flight", "late"])
+def test_what_looks_like_our_own_is_claimed(s):
+    assert (new(),) == claimed(s)
+    assert () == claimed(replace(s, journal=Journal()))
+
+
+def test_the_key_that_was_refreshed_under_its_id_is_nobody_elses():
+    refreshed = replace(key(), redacted=new().redacted)
+    s = snapshot(refreshed, new(), journal=in_flight(mint(strategy="refresh", grace=HOUR)))
+
+    assert {"id-old", "id-new"} == {one.id for one in fresh_keys(s)}
+    assert (new(),) == claimed(s)
+
+
+@pytest.mark.parametrize(
+    "journal",
+    [
+        Journal(current=current("new")),
+        Journal(current=current(put_back=BACK)),
+        Journal(retiring=(retiring("new"),)),
+        in_flight(key_id="id-new"),
+        in_flight(mint(at=NOW - MINUTE), key_id="id-other"),
+    ],
+    ids=["current", "put back", "retiring", "being replaced", "perhaps minted"],
+)
+def test_what_another_journal_knows_is_not_ours(journal):
+    assert {"id-new"} == taken(journal)
+
+
+@pytest.mark.parametrize(
+    "journal",
+    [
+        Journal(),
+        Journal(current=current(), retiring=(retiring(),)),
+        in_flight(mint(at=NOW - 2 * HOUR), key_id="id-other"),
+        in_flight(key_id="id-other", key_name="another name"),
+    ],
+    ids=["empty", "other keys", "minted long before", "of another name"],
+)
+def test_what_it_does_not_know_may_be_ours(journal):
+    assert set() == taken(journal)
+
+
+def test_what_another_policy_names_is_not_ours():
+    assert {"id-new"} == taken(Journal(), policy(selector=Selector(id="id-new")))
+
+
+def test_only_what_was_claimed_is_answered():
+    assert set() == taken(Journal(current=current()))
+
+
+def test_anothers_key_is_neither_replaced_nor_revoked_as_lost():
+    others = frozenset({"id-new"})
+
+    assert "raw_key_was_lost" == decide(LOST).reason.code
+    assert "mint_left_no_trace" == decide(replace(LOST, others=others)).reason.code
+    assert isinstance(decide(LATE), Retire)
+    assert not isinstance(decide(replace(LATE, others=others)), Retire)
