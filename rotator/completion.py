@@ -17,7 +17,7 @@ from rotator.secrets import Redacted
 
 if TYPE_CHECKING:
     from rotator.journal import Record, Retiring
-    from rotator.model import Deliver, Promote, Retire, Snapshot
+    from rotator.model import Deliver, Fail, Promote, Retire, Snapshot
     from rotator.ports import World
 
 
@@ -73,6 +73,15 @@ class Finisher:
         if done is not None:
             self._emit_completed(s, step, done.journal.history[0])
             done = replace(done, demanded=False, delivery=None)
+        return done
+
+    async def fail(self, s: Snapshot, step: Fail) -> Snapshot | None:
+        """Record that the rotation in flight has failed, for ``step.reason``."""
+        error = Rejected(step.reason.text, remedy="see docs/runbook.md")
+        done = await save(self._world, s, transitions.failed(s, error))
+        if done is not None:
+            fields = facts.of_rotation(s) | facts.of_error(error)
+            self._world.emit(Event.ROTATION_FAILED, **fields)
         return done
 
     async def retire(self, s: Snapshot, step: Retire) -> Snapshot | None:

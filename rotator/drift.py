@@ -38,7 +38,7 @@ _REFRESHED = "key_was_refreshed_elsewhere"
 _DRIFTS = frozenset({ANOTHER_KEY, _UNKNOWN_KEY, _REFRESHED})
 _SECOND = timedelta(seconds=1)
 #: How long a process may be stopped in the middle of a request that it sends all the same.
-_PAUSE = timedelta(hours=1)
+PAUSE = timedelta(hours=1)
 #: A key that a person made is used sooner than this.
 _FORGOTTEN = timedelta(days=1)
 #: How long a process may have been stopped in the middle of a mint, and wake up.
@@ -187,7 +187,7 @@ def _came_late(s: Snapshot, mint: Mint, key: Key) -> bool:
     if mint.expires_at is not None:
         return key.expires_at is not None and abs(key.expires_at - mint.expires_at) < _SECOND
     forgotten = key.last_used_at is None and s.now - key.created_at >= _FORGOTTEN
-    return forgotten and key.created_at - mint.at < _PAUSE
+    return forgotten and key.created_at - mint.at < PAUSE
 
 
 def _drifted(s: Snapshot, key: Key) -> Held | None:

@@ -314,7 +314,10 @@ CATALOGUE: dict[Event, Meaning] = {
         _ROTATION,
     ),
     Event.ROTATION_FAILED: Meaning(
-        "error", "The provider refused the mint; nothing has changed.", (*_ROTATION, *_ERROR)
+        "error",
+        "The provider refused the mint, and nothing has changed; or the old key is gone, and no "
+        "other came.",
+        (*_ROTATION, *_ERROR),
     ),
     Event.OLD_KEY_IN_USE: Meaning(
         "warning",

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rotator import words
-from rotator.drift import doubted
-from rotator.model import Deliver, Destroy, Lock, Promote, Reason, Refuse, Restore, Wait
+from rotator.drift import PAUSE, doubted
+from rotator.model import Deliver, Destroy, Fail, Lock, Promote, Reason, Refuse, Restore, Wait
 from rotator.retirement import retirement_is_due
 from rotator.secrets import Redacted
 from rotator.strategy import choose, choose_repair, minting
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rotator.journal import Rotation
+    from rotator.keys import Key
     from rotator.model import Snapshot, Step
 
 
@@ -145,6 +146,22 @@ def raw_key_was_lost(s: Snapshot) -> Step | None:
     return minting(reason, choose_repair(s, old, lost, rotation.last_mint))
 
 
+def old_key_is_gone(s: Snapshot) -> Step | None:
+    """Nothing is left to be replaced, and no new key came, be it of a process that was stopped.
+
+    Relies on a listing that must show what there is. A person who names another key is not kept
+    waiting for it.
+    """
+    rotation = s.journal.rotation
+    if rotation is None or fresh_keys(s) or _old_key(s, rotation) is not None:
+        return None
+    named, last = rotation.selector != str(s.policy.selector), rotation.last_mint
+    if last is None or s.now < last.at + (s.limits.settle if named else PAUSE):
+        return None
+    text = f"{rotation.redacted} is gone, and rotation {rotation.id} has brought no other key"
+    return Fail(Reason("old_key_is_gone", text))
+
+
 def mint_left_no_trace(s: Snapshot) -> Step | None:
     """An intent, and no key that it would explain: once a listing must show it, it never was."""
     rotation = s.journal.rotation
@@ -156,13 +173,17 @@ def mint_left_no_trace(s: Snapshot) -> Step | None:
         text = "the last mint was not answered; a listing will show whether it happened"
         return Wait(Reason("mint_is_settling", text), settled, soon=True)
     text = f"rotation {rotation.id} was begun, and no new key came of it"
-    reason = Reason("mint_left_no_trace", text)
+    old = _old_key(s, rotation)
+    if old is not None:
+        return minting(Reason("mint_left_no_trace", text), choose(s, old))
+    return retirement_is_due(s) or not_found(s, rotation.key_id)
+
+
+def _old_key(s: Snapshot, rotation: Rotation) -> Key | None:
+    """What ``rotation`` is to replace, also as it was before somebody revoked it; None: unknown."""
     revoked = revoked_key(s)
     known = (*s.keys, *([revoked] if revoked else ()))
-    old = next((key for key in known if key.id == rotation.key_id), None)
-    if old is not None:
-        return minting(reason, choose(s, old))
-    return retirement_is_due(s) or not_found(s, rotation.key_id)
+    return next((key for key in known if key.id == rotation.key_id), None)
 
 
 def _owner_may_live(s: Snapshot, rotation: Rotation, reason: Reason) -> Step | None:

@@ -295,6 +295,13 @@ class Destroy:
 
 
 @dataclass(frozen=True, slots=True)
+class Fail:
+    """Record that the rotation in flight has failed, and wait for it no more."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
 class Promote:
     """Use the delivered key against the provider, then record the rotation as done."""
 
@@ -329,5 +336,16 @@ class Refuse:
 
 
 Step = (
-    Wait | Locked | Lock | Mint | Restore | Deliver | Promote | Retire | Destroy | Notify | Refuse
+    Wait
+    | Locked
+    | Lock
+    | Mint
+    | Restore
+    | Deliver
+    | Promote
+    | Fail
+    | Retire
+    | Destroy
+    | Notify
+    | Refuse
 )

@@ -19,6 +19,7 @@ from rotator.gathering import Gatherer
 from rotator.model import (
     Deliver,
     Destroy,
+    Fail,
     Lock,
     Locked,
     Mint,
@@ -152,6 +153,8 @@ class Reconciler:
                 seen = await self._finisher.copy(s, step)
             case Promote():
                 seen = await self._finisher.promote(s, step)
+            case Fail():
+                seen = await self._finisher.fail(s, step)
             case Retire():
                 seen = await self._finisher.retire(s, step)
             case _:

@@ -106,6 +106,17 @@ def refused(s: Snapshot, key: Key | None, error: RotatorError) -> Journal:
     )
 
 
+def failed(s: Snapshot, error: RotatorError) -> Journal:
+    """The rotation in flight is over. What it asked for may come true all the same."""
+    return s.journal.changed(
+        s.now,
+        lease=None,
+        rotation=None,
+        doubted=(_in_flight(s), *doubted(s)),
+        history=(_failure(s, None, error), *s.journal.history),
+    )
+
+
 def abandoned(s: Snapshot, rotation: Rotation, key: Key) -> Journal:
     """``key``, of a ``rotation`` that another process carried on, is to be revoked.
 

@@ -1,7 +1,11 @@
 """One key, from being due to being alone again."""
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 from sim_network import Fault
+from sim_services import now
 from sim_stage import DAY, HOUR, Stage, fields, virtual
 
 from rotator.events import Event
@@ -321,3 +325,20 @@ async def test_a_refused_key_whose_refusal_could_not_be_written_down_leaves_with
     stage.arize.accepts = accepts
     await stage.universe.rest()
     assert [stage.held()] == stage.alive()
+
+
+@virtual
+async def test_where_the_old_key_is_gone_before_a_new_one_came_a_person_can_name_another():
+    stage = Stage(era="C")
+    policy = stage.add(bounded=True, delivered=False)
+    stage.script.append(("create", Fault.KILLED_BEFORE))
+    await stage.come_by()
+    await asyncio.sleep(7 * 86400)
+    subject = stage.universe.subjects[0]
+
+    assert ["rotation.failed", "policy.failed", "pass.completed"] == await stage.come_by()
+    key_id, _ = stage.arize.seed_user_key("ci", created_at=now(), expires_at=now() + DAY)
+    subject.policy = replace(policy, selector=Selector(id=key_id))
+
+    assert "rotation.completed" in await stage.come_by(demanded=True)
+    assert stage.arize.accepts(stage.held())

@@ -45,6 +45,7 @@ def test_the_checks_come_in_this_order():
         "spooled_key_found",
         "too_many_mints",
         "raw_key_was_lost",
+        "old_key_is_gone",
         "mint_left_no_trace",
         "key_was_revoked_elsewhere",
         "key_not_found",

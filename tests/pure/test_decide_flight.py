@@ -33,6 +33,7 @@ from rotator.journal import Journal
 from rotator.model import (
     Choice,
     Deliver,
+    Fail,
     Limits,
     Mint,
     Plan,
@@ -197,12 +198,40 @@ def test_the_newest_of_several_lost_keys_stands_for_them():
     assert newest == look(key(), new(), newest, rules=rules).plan.source
 
 
+# --- old_key_is_gone ---
+
+
+@pytest.mark.parametrize(
+    ("selector", "patience"),
+    [("id id-old", HOUR), ("id id-other", 20 * SECOND)],
+    ids=["an answer may be late", "a person names another key"],
+)
+def test_where_the_old_key_is_gone_the_rotation_is_given_up(selector, patience):
+    def after(age, *keys):
+        return look(*keys, mints=(mint(at=NOW - age),), selector=selector)
+
+    gone = Reason(
+        "old_key_is_gone", "ak-old...old is gone, and rotation r1 has brought no other key"
+    )
+
+    assert Fail(gone) == after(patience)
+    assert Fail(gone) != after(patience - TICK)
+    assert not isinstance(after(patience, key()), Fail)
+    assert not isinstance(after(patience, new(created_at=NOW - patience)), Fail)
+
+
+def test_what_nobody_has_asked_for_is_not_given_up():
+    s = snapshot(journal=Journal(rotation=rotation().model_copy(update={"mints": ()})))
+
+    assert "key_not_found" == code(decide(s))
+
+
 # --- mint_left_no_trace ---
 
 
 def test_an_old_key_goes_in_its_time_also_while_the_one_that_is_meant_is_lost():
     entry = retiring()
-    journal = in_flight(mint(at=NOW - HOUR)).model_copy(update={"retiring": (entry,)})
+    journal = in_flight(mint(at=NOW - HOUR / 2)).model_copy(update={"retiring": (entry,)})
 
     step = decide(snapshot(key("ret"), holding=("old",), journal=journal))
 

@@ -228,6 +228,18 @@ def test_where_an_earlier_mint_goes_on_the_rotation_has_not_failed():
     assert transitions.unminted(s) == transitions.declined(s, NO)
 
 
+def test_a_rotation_that_is_given_up_may_come_true_all_the_same():
+    doubt = rotation(id="r9")
+    journal = FULL.model_copy(update={"rotation": rotation(), "doubted": (doubt,)})
+
+    assert FULL.changed(
+        NOW,
+        lease=None,
+        doubted=(rotation(), doubt),
+        history=(refusal(), record()),
+    ) == transitions.failed(snapshot(journal=journal), NO)
+
+
 def test_the_same_refusal_again_is_one_failure_with_more_tries():
     before = refusal(rotation="r0", started_at=NOW - DAY, finished_at=NOW - HOUR, tries=2)
 
