@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 #: The code of the one drift in which consumers have a working key, and keep it for a grace.
 ANOTHER_KEY = "store_holds_another_key"
 _UNKNOWN_KEY = "store_holds_unknown_key"
+_NOTHING = "store_holds_nothing"
 _REFRESHED = "key_was_refreshed_elsewhere"
-_DRIFTS = frozenset({ANOTHER_KEY, _UNKNOWN_KEY, _REFRESHED})
+_DRIFTS = frozenset({ANOTHER_KEY, _UNKNOWN_KEY, _REFRESHED, _NOTHING})
 _SECOND = timedelta(seconds=1)
 #: How long a process may be stopped in the middle of a request that it sends all the same.
 PAUSE = timedelta(hours=1)
@@ -89,7 +90,7 @@ def store_has_drifted(s: Snapshot) -> Step | None:
     if lease is not None and lease.until > s.now:
         # Somebody is putting another key there by hand: not worth an alarm yet.
         return Wait(reason, lease.until, soon=True)
-    if doubted(s):
+    if doubted(s) and held.value is not None:
         at = _not_too_often(s)
         return Wait(reason, at) if at > s.now else minting(reason, choose(s, key, keep_date=True))
     remedy = f"put the right key back, or run `rotator run --rotate {s.policy.name}`"
@@ -145,6 +146,8 @@ def verdict(s: Snapshot) -> Reason | None:
 
 def _drift(s: Snapshot, key: Key, held: Held) -> Reason:
     """What is wrong, by name."""
+    if held.value is None:
+        return Reason(_NOTHING, f"{held.target} was emptied: it held a key that was delivered")
     used = as_used(s, key)
     current = s.journal.current
     other = next((one for one in s.keys if one.redacted.matches(held.value)), None)
@@ -193,11 +196,18 @@ def _came_late(s: Snapshot, mint: Mint, key: Key) -> bool:
 def _drifted(s: Snapshot, key: Key) -> Held | None:
     """A target that holds something else than ``key``, the current one.
 
-    Not believed just after a rotation, while a listing may still show what was before.
+    Not believed just after a rotation, while a listing may still show what was before. One of
+    several that holds nothing is new in the policy, for all we know; all of them were emptied.
     """
     key, current = as_used(s, key), s.journal.current
     if current is not None and s.now < current.since + s.limits.settle:
         return None
+    if (
+        current is not None
+        and current.key_id == key.id
+        and all(one.value is None for one in s.held)
+    ):
+        return s.held[0]
     if not key.redacted.distinctive:
         return None
     return next(

@@ -91,7 +91,7 @@ def of_policy(s: Snapshot, manager: Key | None) -> Iterator[Finding]:
         if held.value is None and found:
             yield Finding(
                 "target_is_empty",
-                f"{held.target} holds no key yet; the next rotation puts one there",
+                f"{held.target} holds no key; the next rotation puts one there",
                 f"or give it the present one: rotator adopt {s.policy.name}",
                 note=True,
             )

@@ -222,7 +222,7 @@ def _old_keys(s: Snapshot, used: str | None) -> Iterator[OldKey]:
 def _worries(s: Snapshot, row: Outlook, drift: Reason | None) -> Iterator[str]:
     if not row.needs_a_person:
         for target in row.empty_targets:
-            yield f"{target} holds no key yet; the next rotation puts one there"
+            yield f"{target} holds no key; the next rotation puts one there"
     if drift is not None and drift.text != row.text:
         yield drift.text
     for record in s.journal.history[:1]:

@@ -100,7 +100,7 @@ def _notes(row: Outlook, ahead: Outlook, now: datetime) -> Iterator[str]:
         yield f"writes {write.secret}: {', '.join(write.fields)}"
     for target in () if row.needs_a_person else row.empty_targets:
         yield (
-            f"{target} holds no key yet; the next rotation puts one there"
+            f"{target} holds no key; the next rotation puts one there"
             f" (now: rotator run --rotate {row.policy})"
         )
 

@@ -144,7 +144,7 @@ def test_a_plan_tells_what_fills_an_empty_place_where_anything_does(stage):
 
     out = look(stage, "plan").out
 
-    assert "apps/due#api_key holds no key yet; the next rotation puts one there" in out
+    assert "apps/due#api_key holds no key; the next rotation puts one there" in out
     assert "apps/gone#api_key" not in out
 
 

@@ -9,6 +9,7 @@ from pure_builders import (
     NOW,
     OTHER,
     SECOND,
+    TARGETS,
     TICK,
     current,
     key,
@@ -26,7 +27,7 @@ from pure_builders import (
 )
 
 from rotator.decide import decide
-from rotator.drift import doubted
+from rotator.drift import doubted, verdict
 from rotator.journal import Journal
 from rotator.keys import KeyStatus
 from rotator.model import Choice, Locked, Mint, OnDrift, Plan, Reason, Refuse, Wait
@@ -168,6 +169,43 @@ def test_what_our_own_late_request_may_have_done_is_repaired_at_once(rules):
 
     assert isinstance(step, Mint)
     assert UNKNOWN == step.reason
+
+
+EMPTY = Reason("store_holds_nothing", "app/one#key was emptied: it held a key that was delivered")
+BOTH = policy(targets=TARGETS, on_drift=OnDrift.ROTATE)
+
+
+def test_what_was_delivered_and_is_in_no_target_any_more_was_emptied():
+    s = snapshot(key(), holding=(None, None), journal=lineage(), policy=BOTH)
+
+    assert EMPTY == verdict(s)
+    assert EMPTY == decide(s).reason
+    assert isinstance(decide(s), Mint)
+    assert isinstance(decide(replace(s, policy=policy(targets=TARGETS))), Refuse)
+
+
+@pytest.mark.parametrize(
+    ("journal", "holding"),
+    [
+        (Journal(), (None, None)),
+        (lineage("other"), (None, None)),
+        (lineage(current=current(since=NOW - SECOND)), (None, None)),
+        (lineage(), ("old", None)),
+        (lineage(), (None, "old")),
+    ],
+    ids=["not delivered", "another key", "just now", "the second is new", "the first is new"],
+)
+def test_a_target_that_waits_for_its_first_key_was_not(journal, holding):
+    s = snapshot(key(), holding=holding, journal=journal, policy=BOTH)
+
+    assert None is verdict(s)
+
+
+def test_no_late_request_of_ours_empties_a_target():
+    journal = lineage(doubted=DOUBT.doubted)
+    s = snapshot(key(), holding=(None,), journal=journal, policy=policy())
+
+    assert isinstance(decide(s), Refuse)
 
 
 def repaired(*ends, reason=UNKNOWN.code):

@@ -158,7 +158,7 @@ MANAGER = key("mgr", created_by="bob")
             snapshot(key(), holding=(None,)),
             Finding(
                 "target_is_empty",
-                "app/one#key holds no key yet; the next rotation puts one there",
+                "app/one#key holds no key; the next rotation puts one there",
                 "or give it the present one: rotator adopt ci-key",
                 note=True,
             ),

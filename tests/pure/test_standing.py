@@ -214,7 +214,7 @@ def test_what_is_well_is_no_worry():
 
 
 def test_a_place_that_is_empty_is_one_unless_a_person_is_needed_anyway():
-    text = "app/one#key holds no key yet; the next rotation puts one there"
+    text = "app/one#key holds no key; the next rotation puts one there"
 
     assert (text,) == worries(snapshot(key(), holding=(None,)))
     assert () == worries(snapshot(holding=(None,)))

@@ -15,6 +15,8 @@ SKEW = timedelta(seconds=1)
 #: No later than this after the last moment that a window may be waited for, somebody comes by.
 LATEST = timedelta(minutes=10)
 LONGEST_LOOK = timedelta(minutes=15)
+#: A process that is stopped in the middle of a request goes on after this, see ``sim_network``.
+LONGEST_STOP = timedelta(minutes=5)
 #: Seconds between two tries to deliver a key that nobody else has: the delay, and some requests.
 LONGEST_WAIT = 10 + 2
 #: Keys that a rotation may lose within an hour: five, and then one in each half of what is left.
@@ -26,6 +28,7 @@ _DRIFT = {
     "key_was_refreshed_elsewhere",
     "store_holds_unknown_key",
     "key_was_revoked_elsewhere",
+    "store_holds_nothing",
 }
 _PRIVILEGES = ("type", "description", "bindings", "creator")
 
@@ -239,8 +242,8 @@ class Judge:
         late = started > due_at + LATEST
         if late and not self._world.excused(subject):
             self.violated(f"S2: {policy.name} was rotated only at {started}")
-        # The store may take its time to answer between the decision and the intent.
-        decided = started - SKEW - LIMITS.retry_budget
+        # The store may take its time between the decision and the intent, or the process be stopped.
+        decided = started - SKEW - LONGEST_STOP
         openings = [each.opening(decided) for each in policy.windows]
         is_open = any(opens <= started + SKEW for opens, _ in openings)
         if not is_open and any(closes + SKEW <= deadline for _, closes in openings):

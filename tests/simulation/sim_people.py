@@ -26,6 +26,7 @@ VERDICTS = _UNMENDABLE | {
     "store_holds_unknown_key",
     "key_was_refreshed_elsewhere",
     "key_was_revoked_elsewhere",
+    "store_holds_nothing",
 }
 #: Minutes after a person asked for a rotation by hand at which others come by.
 _MENDING = (5, 70, 75, 140, 1500)
@@ -45,7 +46,14 @@ class Meddler:
             await asyncio.sleep(30)
         else:
             return
-        kinds = self._revoke, self._refresh, self._roll_back, self._scribble, self._undo
+        kinds = (
+            self._revoke,
+            self._refresh,
+            self._roll_back,
+            self._scribble,
+            self._undo,
+            self._empty,
+        )
         kind = self._random.choice(kinds)
         # Excused from here on: by the time it is done the breach is there.
         subject.acts.append(kind.__name__.strip("_"))
@@ -114,6 +122,18 @@ class Meddler:
         target = subject.policy.targets[-1]
         text = "ak-" + "".join(self._random.choices("abcdefghijklmnop", k=50))
         self._world.shelf.put(target.path, **{target.field: text})
+        return True
+
+    def _empty(self, subject):
+        """The field taken out of every secret, once there was a key of ours in it."""
+        shelf = self._world.shelf
+        _, journal = shelf.journals.get(subject.policy.name, (0, Journal()))
+        if journal.current is None:
+            return False
+        for target in subject.policy.targets:
+            _, document = shelf.read(target.path)
+            rest = {name: text for name, text in document.items() if name != target.field}
+            shelf.replace(target.path, rest)
         return True
 
 
