@@ -116,12 +116,30 @@ class Runner:
         """Reconcile, and tell hooks without a slot: they shall keep no key waiting."""
         seen, rotated = None, False
         while True:
-            async with self._slots:
-                looked = await self._reconciler.reconcile(policy, demand=demand, seen=seen)
+            looked = await self._slotted(policy, demand, seen)
             rotated = rotated or looked.rotated
             if not isinstance(looked.step, Notify):
                 return replace(looked, rotated=True) if rotated else looked, looked.step
             seen = await self._notifier.tell(looked.snapshot, looked.step)
+
+    async def _slotted(
+        self, policy: Policy, demand: Demand | None, seen: Snapshot | None
+    ) -> Looked:
+        """Reconcile with a slot, as long as that needs no patience.
+
+        A key that its target does not take is tried for ever, and must not keep others waiting.
+        (Where nothing can be written nothing is minted, as an intent comes first.)
+        """
+        async with self._slots:
+            work = self._reconciler.reconcile(policy, demand=demand, seen=seen)
+            task = asyncio.create_task(work)
+            try:
+                await asyncio.wait({task}, timeout=self._world.limits.retry_budget.total_seconds())
+            except asyncio.CancelledError:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                raise
+        return await task
 
     async def once(
         self,

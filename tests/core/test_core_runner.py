@@ -1,5 +1,6 @@
 """One pass: patience, faults of our own, and what it tells."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -152,3 +153,22 @@ async def test_whoever_looks_on_is_shown_a_rotation_while_it_is_under_way():
     assert (Mint, Wait) == (begun, ended)
     assert (True, True) == (then.rotation is not None, then.lease is not None)
     assert (None, None) == (after.rotation, after.lease)
+
+
+@virtual
+async def test_a_key_that_its_target_does_not_take_keeps_no_other_waiting():
+    stage = Stage()
+    both = [stage.add("bad"), stage.add("good")]
+    before = stage.held("good")
+    stage.script += [("write apps/bad", Fault.DENIED)] * 60
+    process = stage.universe.process("one at a time")
+    runner = Runner(process.world, process.reconciler, concurrency=1)
+    looks = asyncio.create_task(runner.once(both, demanded=False, patience=timedelta(minutes=1)))
+
+    await asyncio.sleep(55)
+    waiting = stage.held("good")
+    await asyncio.sleep(20)
+
+    assert before == waiting != stage.held("good")
+    assert 1 == process.reconciler.undelivered
+    assert [Ending.WELL, Ending.WELL] == [one.ending for one in await looks]

@@ -242,7 +242,7 @@ class Judge:
         late = started > due_at + LATEST
         if late and not self._world.excused(subject):
             self.violated(f"S2: {policy.name} was rotated only at {started}")
-        # The store may take its time between the decision and the intent, or the process be stopped.
+        # Between the decision and the intent the process may have been stopped.
         decided = started - SKEW - LONGEST_STOP
         openings = [each.opening(decided) for each in policy.windows]
         is_open = any(opens <= started + SKEW for opens, _ in openings)
