@@ -75,7 +75,7 @@ class Issuer:
         self.rotations += 1
         return Minted(secret, self._keys[key_id])
 
-    async def revoke(self, key_id: str) -> None:
+    async def revoke(self, key_id: str) -> bool:
         """Not needed."""
         raise NotImplementedError(key_id)
 

@@ -104,7 +104,12 @@ class Finisher:
         if had_by_nobody(s, entry) and not await self._fenced(s, entry):
             return None
         try:
-            await world.issuer.revoke(entry.key_id)
+            known = await world.issuer.revoke(entry.key_id)
+            if not known and any(key.id == entry.key_id and key.usable(s.now) for key in s.keys):
+                raise Rejected(
+                    f"Arize lists {entry.redacted}, and says that there is no such key to revoke",
+                    remedy="see that the management key may revoke it; tried again by itself",
+                )
         except RotatorError as error:
             until = s.now + polite(entry.failures + 6, jitter=world.jitter())
             world.emit(Event.RETIRE_FAILED, **fields, **facts.of_error(error), retry_at=until)

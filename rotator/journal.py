@@ -102,6 +102,7 @@ class Current(_Document):
     #: What a replacement needs, should somebody revoke it. None: not known.
     type: KeyType | None = None
     description: str | None = None
+    created_by: str | None = None
 
 
 class Mint(_Document):

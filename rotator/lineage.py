@@ -90,6 +90,7 @@ def adopted(s: Snapshot, key: Key, secret: Secret) -> Journal:
         since=same.since if same else key.created_at or s.now,
         expires_at=key.expires_at,
         lifetime=same.lifetime if same else None,
+        created_by=key.created_by,
     )
     return _taken(s, current=current)
 

@@ -34,6 +34,7 @@ class Write:
 #: An action in words; another is shown by its name.
 _DOING = {
     "promote": "record",
+    "fail": "give up",
     "notify": "tell hooks",
     "lock": "take over",
     "wait": "look",

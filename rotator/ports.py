@@ -86,8 +86,8 @@ class KeyIssuer(Protocol):
         """
         ...
 
-    async def revoke(self, key_id: str) -> None:
-        """End a key at once. A key that is gone already is a success.
+    async def revoke(self, key_id: str) -> bool:
+        """End a key at once; whether there was one. Who may not see it is told that there is none.
 
         Raises:
             Temporary, Unauthenticated, NotPermitted, Rejected: The key may still be active.

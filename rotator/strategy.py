@@ -31,6 +31,8 @@ _MODESTY = timedelta(seconds=5)
 _LATE = timedelta(hours=1)
 #: The provider's bound on ``grace_period_seconds``.
 MAX_REFRESH_GRACE = timedelta(hours=24)
+#: What is given on of a "never" that is spelled as a date in the year 9999.
+_LONGEST = timedelta(days=36_500)
 
 
 def expiry_margin(policy: Policy, retry_budget: timedelta) -> timedelta:
@@ -205,7 +207,7 @@ def lifetime_of(s: Snapshot, key: Key) -> timedelta | None:
         return None
     given = ends - given_at
     # Whoever tells that it ended before it began tells nothing.
-    return given if given > timedelta(0) else None
+    return min(given, _LONGEST) if given > timedelta(0) else None
 
 
 def _rotated_at(s: Snapshot, key: Key) -> datetime | None:

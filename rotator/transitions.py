@@ -156,6 +156,7 @@ def completed(s: Snapshot, key: Key, secret: Secret, danger_seconds: float | Non
             lifetime=mint.lifetime,
             type=key.type,
             description=key.description,
+            created_by=key.created_by,
         ),
         lease=None,
         rotation=None,

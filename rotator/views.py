@@ -98,6 +98,7 @@ def _recorded(current: Current, status: KeyStatus) -> Key:
         type=current.type or KeyType.UNKNOWN,
         status=status,
         expires_at=current.expires_at,
+        created_by=current.created_by,
     )
 
 
@@ -237,7 +238,8 @@ def expiry_due(s: Snapshot, key: Key) -> Due | None:
     life = lifetime_of(s, key)
     if life is not None and life <= margin:
         # Else its replacement, which is given as much, would be due at once, and so on for ever.
-        margin = min(margin, max(life / 2, s.policy.grace, s.limits.retry_budget))
+        needed = min(max(s.policy.grace, s.limits.retry_budget), life * 3 / 4)
+        margin = min(margin, max(life / 2, needed))
     text = f"expires {words.moment(key.expires_at)}, and is replaced {words.length(margin)} before"
     at = not_before(s, key.expires_at - margin, key.expires_at)
     return _paced(s, key, Due(at, Reason("key_near_expiry", text)))

@@ -119,8 +119,8 @@ class ArizeCalls:
         call = Call(f"refreshing key {key_id}", "POST", path, body=body, mint=True)
         return self._minted(await self._ask(call, self._deadline()), call)
 
-    async def revoke(self, key_id: str) -> None:
-        """End a key at once.
+    async def revoke(self, key_id: str) -> bool:
+        """End a key at once; whether Arize knew it.
 
         A 404 or 405 may mean that this era has the other way, so both are tried before a key is
         taken for gone. A key that the credential may not read is answered with 404 as well: only
@@ -133,12 +133,13 @@ class ArizeCalls:
             answer = await self._ask(call, deadline)
             if answer.success:
                 self._removals = (_DELETE, _REVOKE) if method == "DELETE" else (_REVOKE, _DELETE)
-                return
+                return True
             if answer.status not in {_ABSENT, _NO_SUCH_METHOD}:
                 raise _error(answer, call)
             statuses.add(answer.status)
         if _ABSENT not in statuses:
             raise Rejected(f"revoking key {key_id}: Arize offers neither of the ways known")
+        return False
 
     async def accepts(self, secret: Secret) -> bool:
         """Whether the provider takes ``secret`` as a credential.

@@ -28,6 +28,7 @@ _LAYOUTS = (
 _ACTIONS = {
     "restore": "deliver the key on this disk",
     "destroy": "destroy a spent key on this disk",
+    "fail": "record that the rotation has failed",
     "deliver": "finish the delivery",
     "promote": "prove and record",
     "retire": "revoke the old key",

@@ -58,10 +58,10 @@ class TracedIssuer(_Traced["KeyIssuer"]):
         with self._traces.step("mint"):
             return await self._port.refresh(key_id, expires_at=expires_at, grace=grace)
 
-    async def revoke(self, key_id: str) -> None:
+    async def revoke(self, key_id: str) -> bool:
         """End a key."""
         with self._traces.retiring(key_id):
-            await self._port.revoke(key_id)
+            return await self._port.revoke(key_id)
 
     async def accepts(self, secret: Secret) -> bool:
         """Try a key."""

@@ -11,6 +11,7 @@ from sim_stage import DAY, HOUR, Stage, fields, virtual
 from rotator.events import Event
 from rotator.keys import Bindings, OrgBinding, Role, SpaceBinding
 from rotator.model import Choice, Selector
+from rotator.sandbox.arize_model import Refused
 from rotator.secrets import Secret
 
 ROTATED = [
@@ -342,3 +343,24 @@ async def test_where_the_old_key_is_gone_before_a_new_one_came_a_person_can_name
 
     assert "rotation.completed" in await stage.come_by(demanded=True)
     assert stage.arize.accepts(stage.held())
+
+
+@virtual
+async def test_a_key_that_is_listed_and_cannot_be_found_is_not_taken_for_gone():
+    stage = Stage()
+    stage.add(bounded=True)
+    await stage.come_by()
+    await asyncio.sleep(3700)
+    revoke = stage.arize.revoke
+
+    def hidden(*_):
+        raise Refused(404, "There is no such API key.")
+
+    stage.arize.revoke = hidden
+    told = await stage.come_by()
+    stage.arize.revoke = revoke
+    await asyncio.sleep(3700)
+
+    assert "rotation.retire_failed" in told
+    assert "rotation.retired" in await stage.come_by()
+    assert [stage.held()] == stage.alive()

@@ -64,7 +64,7 @@ def test_every_policy_has_an_outlook(s):
     assert seen.policy == "ci-key"
     assert seen.action in {
         *("refresh", "reissue", "deliver", "promote", "retire"),
-        *("restore", "notify", "destroy", "lock", "wait", "locked", "refuse"),
+        *("restore", "notify", "destroy", "fail", "lock", "wait", "locked", "refuse"),
     }
 
 

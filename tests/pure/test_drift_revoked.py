@@ -27,7 +27,13 @@ from rotator.keys import Key, KeyStatus, KeyType
 from rotator.model import Choice, Mint, OnDrift, Reason, Refuse, Retire, Wait
 from rotator.views import revoked_key
 
-GONE = {"type": KeyType.USER, "description": "of the pipeline", "lifetime": 90 * DAY, "name": "ci"}
+GONE = {
+    "type": KeyType.USER,
+    "description": "of the pipeline",
+    "created_by": "ann",
+    "lifetime": 90 * DAY,
+    "name": "ci",
+}
 REASON = Reason(
     "key_was_revoked_elsewhere",
     "ak-new...new, which the last rotation delivered, was revoked elsewhere",
@@ -127,6 +133,7 @@ def test_of_a_revoked_key_what_the_journal_knows_is_kept():
         type=KeyType.USER,
         status=KeyStatus.REVOKED,
         expires_at=NOW + 30 * DAY,
+        created_by="ann",
     ) == revoked_key(gone())
 
 

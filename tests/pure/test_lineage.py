@@ -394,7 +394,8 @@ def test_a_key_that_is_another_is_told_from_the_one_that_is_wanted(others, what)
 
 
 def test_an_adopted_key_is_the_current_one_and_as_old_as_it_is():
-    s = snapshot(key())
+    ours = key(created_by="ann")
+    s = snapshot(ours)
 
     assert Journal(
         selector="id id-old",
@@ -407,8 +408,9 @@ def test_an_adopted_key_is_the_current_one_and_as_old_as_it_is():
             fingerprint=secret().fingerprint,
             since=NOW - 10 * DAY,
             expires_at=NOW + 80 * DAY,
+            created_by="ann",
         ),
-    ) == adopted(s, key(), secret())
+    ) == adopted(s, ours, secret())
 
 
 def test_of_a_key_whose_age_is_not_told_it_begins_now():

@@ -1,7 +1,7 @@
 """Refresh or reissue, with which expiry and which grace."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from pure_builders import (
@@ -401,3 +401,9 @@ def test_a_key_that_is_told_to_have_ended_before_it_began_has_a_lifetime_nobody_
         rules = policy(strategy=Choice.REISSUE)
         plan = choose(snapshot(policy=rules), key(created_at=created_at))
         assert "lifetime_unknown" == plan.reason.code
+
+
+def test_what_never_expires_by_a_date_is_given_on_as_a_hundred_years():
+    never = key(created_at=NOW - 30 * DAY, expires_at=datetime(9000, 1, 1, tzinfo=UTC))
+
+    assert 36_500 * DAY == chosen(never, strategy=Choice.REISSUE).lifetime

@@ -62,7 +62,7 @@ def test_a_rotation_is_written_down_when_its_key_works():
         retiring=(retiring(),),
         history=(record(),),
     )
-    made = new(description="for CI")
+    made = new(description="for CI", created_by="ann")
     s = snapshot(key(), made, holding=("new",), journal=before)
 
     old_leaves = Retiring(key_id="id-old", redacted="ak-old...old", at=NOW + HOUR, rotation="r1")
@@ -79,6 +79,7 @@ def test_a_rotation_is_written_down_when_its_key_works():
             lifetime=90 * DAY,
             type=KeyType.USER,
             description="for CI",
+            created_by="ann",
         ),
         retiring=(old_leaves, retiring()),
         history=(

@@ -53,7 +53,13 @@ def test_a_key_without_expiry_is_never_due_for_it():
 
 
 @pytest.mark.parametrize(
-    ("life", "grace", "margin"), [(90 * MINUTE, HOUR, HOUR), (90 * SECOND, SECOND, MINUTE)]
+    ("life", "grace", "margin"),
+    [
+        (90 * MINUTE, HOUR, HOUR),
+        (90 * SECOND, SECOND, MINUTE),
+        (24 * HOUR, 24 * HOUR, 18 * HOUR),
+        (40 * SECOND, SECOND, 30 * SECOND),
+    ],
 )
 def test_a_short_lived_key_is_due_early_enough_for_its_grace_and_its_delivery(life, grace, margin):
     short = key(created_at=NOW, expires_at=NOW + life)

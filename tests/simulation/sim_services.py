@@ -114,8 +114,10 @@ class SimIssuer:
             except Refused as refused:
                 if refused.status != 404:
                     raise
+                return False
+            return True
 
-        await self._ask("revoke", f"revoke {key_id}", work)
+        return await self._ask("revoke", f"revoke {key_id}", work)
 
     async def accepts(self, secret):
         def work(fault):
