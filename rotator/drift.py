@@ -57,7 +57,7 @@ def stray_key_appeared(s: Snapshot) -> Step | None:
     """A mint that had been given up came true after its rotation was over: nobody has that key."""
     if _was_held(s):
         return None
-    for rotation, key in strays(s):
+    for rotation, key in _strays(s):
         entry = Retiring(key_id=key.id, redacted=str(key.redacted), at=s.now, rotation=rotation.id)
         if not may_be_held(s, key.redacted):
             text = f"{key.redacted} came of a request that rotation {rotation.id} had given up"
@@ -161,7 +161,7 @@ def _drift(s: Snapshot, key: Key, held: Held) -> Reason:
     return Reason(_UNKNOWN_KEY, text)
 
 
-def strays(s: Snapshot) -> tuple[tuple[Rotation, Key], ...]:
+def _strays(s: Snapshot) -> tuple[tuple[Rotation, Key], ...]:
     """Keys that a finished rotation has minted when nobody waited for them any more, by rotations.
 
     As in :func:`~rotator.views.fresh_keys`, but the moment proves less: the expiry must be the very

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rotator.drift import strays
-from rotator.views import fresh_keys, minted_by
+from rotator.drift import doubted
+from rotator.views import current_keys, is_new, minted_by
 
 if TYPE_CHECKING:
     from rotator.journal import Journal
@@ -18,13 +18,21 @@ if TYPE_CHECKING:
 
 
 def claimed(s: Snapshot) -> tuple[Key, ...]:
-    """The keys that ``s`` alone would have its policy take for its own; mostly there are none.
+    """The keys that ``s`` alone may have its policy take for its own; mostly there are none.
 
-    Not the key that a rotation began with: refreshed under its id, it stays that policy's.
+    Be it later, when another mint would explain them. Not the key that a rotation began with:
+    refreshed under its id, it stays that policy's.
     """
-    rotation = s.journal.rotation
-    found = (*fresh_keys(s), *(key for _, key in strays(s)))
-    return tuple(key for key in found if rotation is None or key.id != rotation.key_id)
+    journal, found = s.journal, current_keys(s)
+    rotations = (*([journal.rotation] if journal.rotation else []), *doubted(s))
+    begun = {one.key_id for one in journal.retiring} | {one.key_id for one in journal.history}
+    begun |= {one.key_id for one in rotations}
+    known = begun | ({found[0].id} if len(found) == 1 else set())
+    return tuple(
+        key
+        for key in s.keys
+        if key.usable(s.now) and key.id not in known and any(is_new(one, key) for one in rotations)
+    )
 
 
 def of_another(s: Snapshot, claims: tuple[Key, ...], policy: Policy, journal: Journal) -> set[str]:

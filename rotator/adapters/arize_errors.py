@@ -125,7 +125,8 @@ def refusal(answer: Answer, call: Call) -> RotatorError | None:
 def _silence(answer: Answer, call: Call) -> RotatorError:
     if call.mint and answer.sent:
         return Ambiguous(f"no answer from Arize on {call.doing}: {answer.broken}")
-    return Unavailable(f"Arize cannot be reached for {call.doing}: {answer.broken}")
+    said = f"Arize cannot be reached for {call.doing}: {answer.broken}"
+    return Unavailable(said, remedy="check the network, and `arize.base_url` or `arize.region`")
 
 
 def _half(answer: Answer, call: Call) -> RotatorError:

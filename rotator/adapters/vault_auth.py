@@ -190,9 +190,13 @@ class Keeper:
         except Refused as refused:
             if refused.passing:
                 raise
+            token = self._auth.method == "token"
+            what = (
+                "the token (VAULT_TOKEN, or `vault.auth`)" if token else "the credential, its mount"
+            )
             raise Unauthenticated(
                 f"Vault refused the {self._auth.method} login: {refused.said or refused.status}",
-                remedy="check the credential and its mount; it may have expired or been revoked",
+                remedy=f"check {what} and `vault.namespace`; it may have expired or been revoked",
             ) from refused
         except OSError as error:
             raise Unauthenticated(

@@ -84,7 +84,7 @@ def _cells(row: Outlook, now: datetime) -> dict[str, Cell]:
         "policy": Cell(row.policy, "bold"),
         "key": Cell(row.redacted_key or "-"),
         "expires": Cell(_when(row.expires_at, now) if row.key_id else "-"),
-        "next": Cell(_when(row.at, now)),
+        "next": Cell("-" if row.needs_a_person and row.at is None else _when(row.at, now)),
         "what": Cell(_what(row, now), "red" if row.needs_a_person else ""),
     }
 

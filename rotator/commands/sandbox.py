@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+#: Of a file that a sandbox has written, and may write again.
+_MARK = "# Written by `rotator sandbox`, with toys for keys."
+
+
 def command(arguments: Namespace) -> int:
     """Serve until a signal comes."""
     sandbox_installed()
@@ -61,7 +65,9 @@ def _announce(
     """Everything on stdout can be given to a shell. The credentials open toys only."""
     if file is not None:
         try:
-            file.write_text(text, encoding="utf-8")
+            if file.exists() and not file.read_text(encoding="utf-8").startswith(_MARK):
+                raise ConfigError([f"{file}: is there already, and not a sandbox's; name another"])
+            file.write_text(f"{_MARK}\n{text}", encoding="utf-8")
         except OSError as error:
             raise ConfigError([f"{file}: cannot be written: {error.strerror}"]) from None
     sys.stdout.write(

@@ -129,7 +129,13 @@ class Observer:
         """Flush, and let go of logging, warnings and hooks. Events may still be emitted."""
         atexit.unregister(self.close)
         self._capture.release()
-        return self.flush(timeout)
+        done = self.flush(timeout)
+        if complaint := self._writer.complaint:
+            with contextlib.suppress(OSError, AttributeError):
+                # On a terminal how far it is may stand there.
+                clear = "\r\x1b[K" if sys.stderr.isatty() else ""
+                sys.stderr.write(f"{clear}rotator: {complaint}\n")
+        return done
 
     def _scrubbed(
         self, _: object, __: str, line: MutableMapping[str, Any]

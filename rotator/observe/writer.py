@@ -46,6 +46,7 @@ class Writer:
         self._dropped = 0
         self._writing = False
         self._gone = False
+        self._why = ""
         self._thread: threading.Thread | None = None
 
     def put(self, line: str, *, major: bool) -> None:
@@ -79,6 +80,13 @@ class Writer:
         """Wait at most ``timeout`` seconds until all is written; answers whether it is."""
         with self._changed:
             return self._changed.wait_for(self._is_idle, timeout)
+
+    @property
+    def complaint(self) -> str:
+        """What is missing in the stream, and why; empty where nothing is, or nobody reads it."""
+        if self._gone or not self._dropped:
+            return ""
+        return f"{self._dropped} events could not be written: {self._why or 'too slow'}"
 
     def _is_idle(self) -> bool:
         return self._gone or not (self._writing or self._minor or self._major or self._dropped)
@@ -121,6 +129,7 @@ class Writer:
             else:
                 write_all(self._fd, f"{line}\n".encode(errors="backslashreplace"))
         except (OSError, ValueError) as error:
+            self._why = getattr(error, "strerror", None) or str(error)
             if not isinstance(error, OSError) or error.errno in _GONE:
                 self._give_up()
             return False

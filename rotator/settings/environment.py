@@ -92,6 +92,7 @@ def _vault_defaults(document: Document, environ: Mapping[str, str]) -> None:
             return
         data["vault"] = {}
         document.lines["vault",] = "environment variable VAULT_ADDR"
+        document.lines["vault", "auth"] = "environment variable VAULT_TOKEN"
     vault = data["vault"] if data["vault"] is not None else {}
     if not isinstance(vault, dict):
         return

@@ -83,11 +83,12 @@ def test_the_management_key_is_marked():
     assert "; the key that rotator itself works with" in draft(SERVICES, [Chosen(key(), own=True)])
 
 
-def test_it_may_be_a_directory():
+def test_it_may_be_a_directory(tmp_path):
+    path = tmp_path / "rotator.yaml"
     services = Services({"api_key": {"env": "KEY"}}, None, "/var/keys", "{name}", "key")
-    Path("rotator.yaml").write_text(draft(services, [Chosen(key())]), encoding="utf-8")
+    path.write_text(draft(services, [Chosen(key())]), encoding="utf-8")
 
-    settings = load([Path("rotator.yaml")], ENVIRON)
+    settings = load([path], ENVIRON)
     assert (Path("/var/keys"), "ci") == (settings.directory, settings.policies[0].targets[0].path)
 
 

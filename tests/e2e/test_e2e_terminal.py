@@ -203,3 +203,11 @@ def test_who_has_read_enough_is_told_no_failure(stage, command):
     os.close(writer)
 
     assert (0, "") == (process.returncode, remaining(shown))
+
+
+def test_events_that_cannot_be_written_are_missed_on_stderr(stage):
+    with Path("/dev/full").open("wb") as full:
+        shown, _ = at_terminal(stage, "run", "--once", stdout=full)
+
+    words = r"\r\x1b\[Krotator: \d+ events could not be written: No space left on device\r\n"
+    assert re.search(words, shown)

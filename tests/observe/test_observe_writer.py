@@ -127,6 +127,7 @@ def test_a_full_disk_costs_the_line_and_no_more(reports):
 
         assert not writer.flush(0.01)
         assert [] == reports
+        assert "2 events could not be written: No space left on device" == writer.complaint
 
 
 def test_a_descriptor_that_does_not_block_is_waited_for(pipe, reports):

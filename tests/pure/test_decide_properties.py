@@ -29,7 +29,7 @@ from rotator.model import (
 )
 from rotator.outlook import outlook
 from rotator.secrets import Redacted
-from rotator.strategy import choose, was_replaced
+from rotator.strategy import as_used, choose, was_replaced
 from rotator.views import current_keys, delivered_key
 
 anything = snapshots | resting
@@ -156,7 +156,8 @@ def test_nothing_is_minted_for_a_key_that_is_not_the_only_one_meant(s):
 def test_a_plan_leaves_time_to_deliver_and_asks_for_what_the_provider_gives(s, old):
     plan = choose(s, old)
     if isinstance(plan, Plan):
-        left = timedelta.max if old.expires_at is None else old.expires_at - NOW
+        ends = as_used(s, old).expires_at
+        left = timedelta.max if ends is None else ends - NOW
 
         assert NOTHING <= plan.grace <= max(left, NOTHING)
         assert plan.grace <= s.policy.grace

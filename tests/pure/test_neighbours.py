@@ -13,6 +13,7 @@ from pure_builders import (
     mint,
     new,
     policy,
+    record,
     retiring,
     rotation,
     snapshot,
@@ -39,6 +40,37 @@ def taken(journal, other=OTHER, s=LOST):
 def test_what_looks_like_our_own_is_claimed(s):
     assert (new(),) == claimed(s)
     assert () == claimed(replace(s, journal=Journal()))
+
+
+def test_so_is_what_only_another_mint_would_explain():
+    s = snapshot(key(), new(created_at=NOW), journal=in_flight(mint(at=NOW - HOUR)))
+
+    assert () == fresh_keys(s)
+    assert (new(created_at=NOW),) == claimed(s)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"retiring": (retiring("new"),)},
+        {"history": (record(key_id="id-new"),)},
+        {"rotation": rotation(siblings=("id-new",))},
+        {"rotation": rotation(key_name="another name")},
+    ],
+    ids=["leaving", "recorded", "there before", "of another name"],
+)
+def test_what_is_known_for_ours_or_for_anothers_is_not(changes):
+    s = snapshot(key(), new(), journal=in_flight().model_copy(update=changes))
+
+    assert () == claimed(s)
+
+
+def test_the_key_that_is_current_was_ours_already():
+    doubts = Journal(doubted=(rotation(mint(), mint()),))
+    mine = doubts.model_copy(update={"current": current("new"), "selector": "id id-old"})
+
+    assert (new(),) == claimed(snapshot(key(), new(), journal=doubts))
+    assert () == claimed(snapshot(key(), new(), journal=mine))
 
 
 def test_the_key_that_was_refreshed_under_its_id_is_nobody_elses():

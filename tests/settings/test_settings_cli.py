@@ -124,6 +124,18 @@ def test_a_configuration_that_cannot_be_written_is_all_that_the_sandbox_says(cap
     )
 
 
+def test_a_configuration_of_somebody_elses_is_not_overwritten_by_the_sandbox(tmp_path, capsys):
+    path = tmp_path / "rotator.yaml"
+    path.write_text("arize: {}\n", encoding="utf-8")
+
+    assert 2 == main(["sandbox", "--write-config", str(path)])
+    assert capsys.readouterr() == (
+        "",
+        f"{path}: is there already, and not a sandbox's; name another\n",
+    )
+    assert "arize: {}\n" == path.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("option", ["--arize-port", "--vault-port"])
 def test_a_port_that_is_taken_is_named(option, capsys):
     with socket.create_server(("127.0.0.1", 0)) as taken:

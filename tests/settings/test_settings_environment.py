@@ -247,7 +247,7 @@ def test_a_section_that_is_no_mapping_is_left_to_be_complained_of():
         ),
         (
             {"VAULT_ADDR": "https://v", "VAULT_TOKEN": ""},
-            "ADDR: vault.auth.token: the variable VAULT_TOKEN is empty; put the secret into it",
+            "TOKEN: vault.auth.token: the variable VAULT_TOKEN is empty; put the secret into it",
         ),
         (
             {"VAULT_ADDR": "https://v", "VAULT_CLIENT_KEY": "k"},
