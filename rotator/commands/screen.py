@@ -61,9 +61,9 @@ class Screen:
         fitting = (table for table in tables if self._fits(table))
         with self._console.capture() as drawn:
             self._console.print(next(fitting, tables[-1]))
-        # Rich fills the last column up, which in a pipe is only noise.
+        # Rich fills the last column up: noise in a pipe, as are ties for who searches there.
         lines = (
-            line if self._console.is_terminal else line.rstrip()
+            line if self._console.is_terminal else line.rstrip().replace(words.TIE, " ")
             for line in drawn.get().splitlines()
         )
         self._console.file.write("".join(f"{line}\n" for line in lines))
