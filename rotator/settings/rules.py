@@ -99,6 +99,25 @@ def _between(policies: Mapping[int, Policy], vault: Vault | None) -> Iterator[Co
                 yield where, f"{what} {owners[claim]!r} already; {remedy}"
             owners.setdefault(claim, policy.name)
         yield from _of_journal(policy, at, vault)
+    yield from _of_one_name(policies)
+
+
+def _of_one_name(policies: Mapping[int, Policy]) -> Iterator[Complaint]:
+    """Two policies that name their keys alike, and one of them says more: it may be one key."""
+    named: dict[tuple[str, str], list[Policy]] = {}
+    for at, policy in policies.items():
+        key = policy.key
+        if key.name is None:
+            continue
+        # Without a word of services, those of users are listed.
+        kind = key.type or ("service" if key.space_id else "user")
+        alike = named.setdefault((key.name, kind), [])
+        for other in alike:
+            said = {(one.type, one.space_id) for one in (key, other.key)}
+            if len(said) > 1 and (None in {key.space_id, other.key.space_id}):
+                remedy = "say of which space in both, or let one policy deliver it to both"
+                yield ("policies", at, "key"), f"may be the key of policy {other.name!r}; {remedy}"
+        alike.append(policy)
 
 
 def _claims(

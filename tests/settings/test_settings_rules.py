@@ -18,6 +18,20 @@ def second(key="{id: k2}", name="other", deliver="{path: apps/other, field: api_
     return f"{VALID}  - name: {name}\n    key: {key}\n{rest}"
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("{name: x, type: user}", "{name: x, type: service}"),
+        ("{name: x}", "{name: x, type: service}"),
+        ("{name: x, type: service, space_id: a}", "{name: x, type: service, space_id: b}"),
+        ("{name: x}", "{name: y, type: user}"),
+        ("{id: x}", "{name: x, type: user}"),
+    ],
+)
+def test_keys_that_cannot_be_the_same_may_have_policies_of_their_own(one, other):
+    assert 2 == len(loaded(second(key=other).replace("{id: k1}", one)).policies)
+
+
 # --- within a policy ---
 
 
@@ -165,6 +179,20 @@ def test_all_facts_there_are_may_be_written():
             ),
         ),
         (
+            second(key="{name: x}").replace("{id: k1}", "{name: x, type: user}"),
+            (
+                "12: policies[1].key: may be the key of policy 'ci'; say of which space in both,"
+                " or let one policy deliver it to both"
+            ),
+        ),
+        (
+            second(key="{name: x, type: service}").replace("{id: k1}", "{name: x, space_id: s}"),
+            (
+                "12: policies[1].key: may be the key of policy 'ci'; say of which space in both,"
+                " or let one policy deliver it to both"
+            ),
+        ),
+        (
             second(deliver="{path: apps/ci/arize, field: api_key}"),
             (
                 "14: policies[1].deliver.field: this field of this path is written by policy 'ci'"
@@ -200,11 +228,11 @@ def test_policies_do_not_share_a_name_a_key_or_a_field(text, expected):
 
 def test_names_of_keys_are_told_apart_by_space_and_type():
     text = changed(("{id: k1}", "{name: n}"))
-    for name, more in (("b", "space_id: s"), ("c", "space_id: t"), ("d", "type: service")):
+    for name, more in (("b", "space_id: s"), ("c", "space_id: t")):
         text += second(key=f"{{name: n, {more}}}", name=name).removeprefix(VALID)
-    text = text.replace("apps/other", "p", 1).replace("apps/other", "q", 1)
+    text = text.replace("apps/other", "p", 1)
 
-    assert 4 == len(loaded(text).policies)
+    assert 3 == len(loaded(text).policies)
 
 
 @pytest.mark.parametrize(
