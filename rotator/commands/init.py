@@ -41,6 +41,7 @@ def command(arguments: Namespace) -> int:
             sys.stderr.write(f"  remedy: {error.remedy}\n")
         return 1
     keys = _chosen(arguments, found)
+    _check_path(arguments.path, len(keys))
     services = Services(written, vault, directory, arguments.path, arguments.field)
     text = draft(services, keys)
     if output is None:
@@ -63,6 +64,14 @@ def _output(name: str) -> Path | None:
     if os.path.lexists(output):
         raise ConfigError([f"{output}: is there already; name another one with --output"])
     return output
+
+
+def _check_path(path: str, keys: int) -> None:
+    """Raise ConfigError when ``path`` cannot be where so many keys go."""
+    if "{" in (rest := path.replace("{name}", "")) or "}" in rest:
+        raise ConfigError([f"--path {path}: has a place for {{name}}, and for nothing else"])
+    if keys > 1 and rest == path:
+        raise ConfigError([f"--path {path}: {keys} keys would go there; write {{name}} into it"])
 
 
 def _arize(arguments: Namespace) -> tuple[dict[str, object], Arize]:

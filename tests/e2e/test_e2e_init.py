@@ -54,6 +54,20 @@ def test_all_keys_but_our_own_get_a_policy_and_the_check_is_content(stage):
     assert 0 == check.code
 
 
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("{nope}/x", "has a place for {name}, and for nothing else"),
+        ("apps/name}", "has a place for {name}, and for nothing else"),
+        ("apps/x", "2 keys would go there; write {name} into it"),
+    ],
+)
+def test_each_key_needs_a_place_of_its_own(stage, path, words):
+    run = init(stage, "--all", "--path", path, "--output", "-")
+
+    assert (2, "", f"--path {path}: {words}\n") == (run.code, run.out, run.err)
+
+
 def test_what_is_there_is_not_written_over(stage):
     (stage.folder / "rotator.yaml").write_text("mine")
 
