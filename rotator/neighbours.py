@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rotator.drift import doubted
-from rotator.views import current_keys, is_new, minted_by
+from rotator.views import current_keys, is_new, minted_by, succeeded
 
 if TYPE_CHECKING:
-    from rotator.journal import Journal
+    from rotator.journal import Journal, Rotation
     from rotator.keys import Key
     from rotator.model import Policy, Snapshot
 
@@ -23,8 +23,7 @@ def claimed(s: Snapshot) -> tuple[Key, ...]:
     Be it later, when another mint would explain them. Not the key that a rotation began with:
     refreshed under its id, it stays that policy's.
     """
-    journal, found = s.journal, current_keys(s)
-    rotations = (*([journal.rotation] if journal.rotation else []), *doubted(s))
+    journal, found, rotations = s.journal, current_keys(s), _rotations(s)
     begun = {one.key_id for one in journal.retiring} | {one.key_id for one in journal.history}
     begun |= {one.key_id for one in rotations}
     known = begun | ({found[0].id} if len(found) == 1 else set())
@@ -36,15 +35,32 @@ def claimed(s: Snapshot) -> tuple[Key, ...]:
 
 
 def of_another(s: Snapshot, claims: tuple[Key, ...], policy: Policy, journal: Journal) -> set[str]:
-    """The ids of those ``claims`` that are, or may be, the key of another ``policy``."""
+    """The ids of those ``claims`` that are, or may be, the key of another ``policy``.
+
+    What a rotation of theirs would explain may be theirs, unless its source shows that it is ours.
+    """
     current, rotation = journal.current, journal.rotation
     theirs = {policy.selector.id, *(entry.key_id for entry in journal.retiring)}
     if current is not None:
         theirs |= {current.key_id, current.put_back.key_id if current.put_back else None}
     if rotation is not None:
         theirs |= {rotation.key_id}
-    return {
-        key.id
-        for key in claims
-        if key.id in theirs or (rotation is not None and minted_by(s, rotation, key))
-    }
+        theirs |= {key.id for key in claims if _may_be_of(s, rotation, key)}
+    return {key.id for key in claims if key.id in theirs}
+
+
+def _may_be_of(s: Snapshot, theirs: Rotation, key: Key) -> bool:
+    shown = _refreshed_by(s, _rotations(s), key) and not _refreshed_by(s, (theirs,), key)
+    return minted_by(s, theirs, key) and not shown
+
+
+def _rotations(s: Snapshot) -> tuple[Rotation, ...]:
+    """Those of which a key may be new."""
+    return (*([s.journal.rotation] if s.journal.rotation else []), *doubted(s))
+
+
+def _refreshed_by(s: Snapshot, rotations: tuple[Rotation, ...], key: Key) -> bool:
+    """Whether a source of one of these ``rotations`` shows that ``key`` has replaced it."""
+    at = key.created_at
+    mints = (mint for one in rotations for mint in one.mints)
+    return at is not None and any(succeeded(s, mint, at) for mint in mints)

@@ -155,7 +155,7 @@ def explains(s: Snapshot, mint: Mint, key: Key) -> bool:
     """
     if key.created_at is not None:
         late = key.created_at - mint.at
-        delayed = late > s.limits.lease + SKEW and not _succeeded(s, mint, key.created_at)
+        delayed = late > s.limits.lease + SKEW and not succeeded(s, mint, key.created_at)
         if late < -BEFORE or delayed:
             return False
     if mint.expires_at is None or key.expires_at is None:
@@ -164,7 +164,7 @@ def explains(s: Snapshot, mint: Mint, key: Key) -> bool:
     return key.expires_at <= mint.expires_at + SKEW
 
 
-def _succeeded(s: Snapshot, mint: Mint, created_at: datetime) -> bool:
+def succeeded(s: Snapshot, mint: Mint, created_at: datetime) -> bool:
     """Whether the source of a refresh got its grace in the moment when this key was created."""
     source = next((key for key in s.keys if key.id == mint.source_id), None)
     if source is None or source.expires_at is None or mint.grace is None:

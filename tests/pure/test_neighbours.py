@@ -7,6 +7,7 @@ from pure_builders import (
     HOUR,
     MINUTE,
     NOW,
+    SECOND,
     current,
     in_flight,
     key,
@@ -63,6 +64,20 @@ def test_what_is_known_for_ours_or_for_anothers_is_not(changes):
     s = snapshot(key(), new(), journal=in_flight().model_copy(update=changes))
 
     assert () == claimed(s)
+
+
+def test_what_a_refresh_has_made_shows_by_its_source():
+    made_at = NOW - 30 * SECOND
+    refresh = mint(strategy="refresh", grace=HOUR)
+    old, fresh = key(expires_at=made_at + HOUR), new(created_at=made_at)
+    s = snapshot(old, fresh, journal=in_flight(refresh))
+    reissues = in_flight(mint(), key_id="id-other")
+    both = in_flight(refresh, key_id="id-other")
+
+    assert set() == taken(reissues, s=s)
+    assert {"id-new"} == taken(reissues, s=replace(s, keys=(key(), fresh)))
+    assert {"id-new"} == taken(both, s=s)
+    assert {"id-new"} == taken(reissues, s=replace(s, keys=(old, new(created_at=None))))
 
 
 def test_the_key_that_is_current_was_ours_already():
