@@ -292,7 +292,7 @@ class Universe:
             new_id=lambda: f"{chance.getrandbits(64):016x}",
             jitter=chance.random,
             hooks=self._hooks(actor),
-            neighbours=lambda: self.policies,
+            neighbours=lambda: [subject.policy for subject in self.subjects],
             **self._spool(actor),
         )
         world = self.around(world)
