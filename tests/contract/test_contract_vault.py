@@ -434,7 +434,7 @@ class TestLogins:
         with pytest.raises(Unauthenticated, match="refused the approle login") as refusal:
             await opened(auth).read(target)
 
-        assert "check the credential and its mount" in refusal.value.remedy
+        assert "check the credential, its mount" in refusal.value.remedy
 
     async def test_a_token_that_vault_does_not_know_is_refused(self, opened, target):
         with pytest.raises(Unauthenticated, match="Vault refused the token login"):
