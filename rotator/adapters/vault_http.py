@@ -9,7 +9,6 @@ response texts on its exceptions.
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -19,14 +18,16 @@ import hvac.adapters
 import urllib3
 
 from rotator import traceparent
+from rotator.adapters.answers import delay_of
 from rotator.adapters.vault_errors import Refused, leaves, scrubbed
 from rotator.adapters.vault_wire import Wire, failure
 from rotator.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import timedelta
 
-    from rotator.adapters.vault_wire import Connection
+    from rotator.adapters.vault_wire import Answer, Connection
     from rotator.secrets import Secret
 
 Json = dict[str, Any]
@@ -165,14 +166,12 @@ class _Transport(hvac.adapters.Adapter):  # type: ignore[misc]  # hvac has no ty
 
     def _sent(
         self, method: str, url: str, headers: dict[str, str], options: Json, place: str
-    ) -> urllib3.BaseHTTPResponse:
+    ) -> Answer:
         params: Json = options.get("params") or {}
         if given := {name: value for name, value in params.items() if value is not None}:
             url = f"{url}?{urlencode(given)}"
         try:
-            answer: urllib3.BaseHTTPResponse = self.session.request(
-                method, url, headers, options.get("json")
-            )
+            answer: Answer = self.session.request(method, url, headers, options.get("json"))
         except (OSError, ValueError, urllib3.exceptions.HTTPError) as error:
             # Also before it asks: a file of certificates is not there.
             failed = failure(error, self.base_uri, place)
@@ -183,7 +182,7 @@ class _Transport(hvac.adapters.Adapter):  # type: ignore[misc]  # hvac has no ty
         raise failed
 
 
-def _parsed(response: urllib3.BaseHTTPResponse) -> Json | None:
+def _parsed(response: Answer) -> Json | None:
     """The JSON object of an answer, empty where it has no body; None for a proxy's page."""
     if not response.data:
         return {}
@@ -217,11 +216,11 @@ def _list(answer: Json, name: str) -> Sequence[object]:
     return value if isinstance(value, list) else ()
 
 
-def _is_deleted_version(response: urllib3.BaseHTTPResponse, answer: Json) -> bool:
+def _is_deleted_version(response: Answer, answer: Json) -> bool:
     """A 404 with a version in it: KV v2 has the secret, and its current version is deleted."""
     return response.status == HTTPStatus.NOT_FOUND and "metadata" in _object(answer.get("data"))
 
 
-def _retry_after(response: urllib3.BaseHTTPResponse) -> timedelta | None:
-    seconds = response.headers.get("Retry-After", "")
-    return timedelta(seconds=int(seconds)) if seconds.isdecimal() else None
+def _retry_after(response: Answer) -> timedelta | None:
+    headers = response.headers
+    return delay_of(headers.get("Retry-After", ""), headers.get("Date", ""))

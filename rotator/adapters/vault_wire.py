@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 import certifi
@@ -23,7 +23,12 @@ from rotator.errors import Rejected, RotatorError, Unavailable
 from rotator.ports import unheard
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rotator.ports import Called
+
+#: Bytes read at a time, and of the largest answer that is read at all.
+_CHUNK, _LARGEST = 2**16, 8 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,14 @@ class Connection:
     called: Called = unheard
 
 
+class Answer(NamedTuple):
+    """A whole answer, as it came."""
+
+    status: int
+    headers: Mapping[str, str]
+    data: bytes
+
+
 class Wire:
     """The connection, made at the first request, and what came of each request.
 
@@ -57,10 +70,10 @@ class Wire:
         self._connection = connection
         self._pool: urllib3.PoolManager | None = None
 
-    def request(
-        self, method: str, url: str, headers: dict[str, str], body: object
-    ) -> urllib3.BaseHTTPResponse:
+    def request(self, method: str, url: str, headers: dict[str, str], body: object) -> Answer:
         """Send one request and read its answer. Nothing is tried again, no redirection followed.
+
+        A body is read for as long as the timeout, however slowly it comes, and to 8 MiB.
 
         Raises:
             OSError, ValueError, urllib3.exceptions.HTTPError: There is no answer.
@@ -78,17 +91,41 @@ class Wire:
                 timeout=urllib3.Timeout(connect=seconds, read=seconds),
                 retries=False,
                 redirect=False,
+                preload_content=False,
             )
             status = answer.status
+            data = _body(answer, began + seconds)
         finally:
             took = time.monotonic() - began
             self._connection.called("vault", _operation(method, url), status, took)
-        return answer
+        return Answer(answer.status, answer.headers, data)
 
     def close(self) -> None:
         """Close what is open."""
         if self._pool is not None:
             self._pool.clear()
+
+
+def _body(answer: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
+    """The body, if it comes before ``deadline`` of the monotonic clock."""
+    try:
+        data = _read(answer, deadline)
+    except BaseException:
+        answer.close()
+        raise
+    answer.release_conn()
+    return data
+
+
+def _read(answer: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
+    data = bytearray()
+    while chunk := answer.read1(_CHUNK, decode_content=False):
+        data += chunk
+        if len(data) > _LARGEST or "Content-Encoding" in answer.headers:
+            raise urllib3.exceptions.DecodeError("larger than any answer, or packed")
+        if time.monotonic() > deadline:
+            raise urllib3.exceptions.TimeoutError("the answer comes too slowly")
+    return bytes(data)
 
 
 def _pool(connection: Connection) -> urllib3.PoolManager:
