@@ -32,8 +32,8 @@ if TYPE_CHECKING:
         VaultOptions,
         VaultStore,
     )
-    from rotator.afterwards import Sink
-    from rotator.model import Snapshot, Step
+    from rotator.afterwards import Hook, Sink
+    from rotator.model import Policy, Snapshot, Step
     from rotator.ports import Called, Emit, SecretStore, Spool
     from rotator.secrets import Secret
     from rotator.settings import Settings
@@ -99,9 +99,7 @@ async def connected(
     store = _store(settings, emit, watch.called, read)
     anywhere = _anywhere(store, read, hide)
     issuer = ArizeIssuer(_arize(settings, anywhere), clock=clock, emit=emit, called=watch.called)
-    hooks = hooks_of(settings.root.policies, anywhere, environ)
-    sinks = dict(_sinks(settings, anywhere, environ))
-    policies = {policy.name: policy for policy in settings.policies}
+    configured = _Configured(settings, anywhere, environ)
     world = World(
         issuer=issuer,
         store=store,
@@ -113,25 +111,41 @@ async def connected(
         jitter=SystemRandom().random,
         seen=watch.seen,
         spool=_spool(settings, store, emit),
-        hooks=hooks,
-        sinks=sinks,
-        neighbours=lambda: tuple(policies.values()),
+        hooks=configured.hooks,
+        sinks=configured.sinks,
+        neighbours=configured.neighbours,
     )
     world = watch.around(world)
     listings = Listings(world.issuer, clock)
 
-    def configure(new: Settings) -> None:
-        hooks.update(hooks_of(new.root.policies, anywhere, environ))
-        sinks.clear()
-        sinks.update(_sinks(new, anywhere, environ))
-        # One that is configured no more may be at its key yet.
-        policies.update((policy.name, policy) for policy in new.policies)
-
     try:
-        yield Connected(world, listings, Reconciler(world, listings), configure)
+        yield Connected(world, listings, Reconciler(world, listings), configured.take)
     finally:
         await issuer.close()
         await store.close()
+
+
+class _Configured:
+    """What another configuration replaces, while the services stay."""
+
+    def __init__(self, settings: Settings, read: ReadAnywhere, environ: Mapping[str, str]) -> None:
+        self._read = read
+        self._environ = environ
+        self._policies: dict[str, Policy] = {}
+        self.hooks: dict[str, Mapping[str, Hook]] = {}
+        self.sinks: dict[str, Sequence[Sink]] = {}
+        self.take(settings)
+
+    def take(self, new: Settings) -> None:
+        """Take up ``new``. A policy that it has no more may be at its key yet, and have hooks."""
+        self.hooks.update(hooks_of(new.root.policies, self._read, self._environ))
+        self.sinks.clear()
+        self.sinks.update(_sinks(new, self._read, self._environ))
+        self._policies.update((policy.name, policy) for policy in new.policies)
+
+    def neighbours(self) -> tuple[Policy, ...]:
+        """All policies that there have been."""
+        return tuple(self._policies.values())
 
 
 def pace_of(settings: Settings) -> Pace:
