@@ -7,7 +7,6 @@ from datetime import timedelta
 from sim_services import EPOCH, now, shown
 
 from rotator.events import Event
-from rotator.journal import Journal
 from rotator.model import Limits, OnDrift
 
 LIMITS = Limits()
@@ -91,7 +90,7 @@ class Judge:
 
         Nobody came by in its second half, was allowed to, or had no trouble there.
         """
-        _, journal = self._world.shelf.journals.get(subject.policy.name, (0, Journal()))
+        journal = self._world.shelf.journal(subject.policy.name)
         back = journal.current.put_back if journal.current else None
         if back is None or now() < back.ends_at - SKEW:
             return False
@@ -104,7 +103,7 @@ class Judge:
 
     def _is_cut(self, subject):
         """Whether the provider ends a grace with a second refresh, and nothing else was left."""
-        _, journal = self._world.shelf.journals.get(subject.policy.name, (0, Journal()))
+        journal = self._world.shelf.journal(subject.policy.name)
         rotations = filter(None, (journal.rotation, *journal.doubted))
         tries = [mint.strategy for rotation in rotations for mint in rotation.mints]
         return self._world.arize.options.second_refresh_cuts_window and tries.count("refresh") > 1
@@ -338,7 +337,7 @@ class Judge:
         spread = [one.policy for one in subjects if one.policy.jitter]
         actors = self._world.actors
         for policy in (one for one in spread if not one.windows):
-            _, journal = self._world.shelf.journals.get(policy.name, (0, Journal()))
+            journal = self._world.shelf.journal(policy.name)
             if any(one.outcome == "failed" and one.key_id for one in journal.history):
                 # After one that failed, `min_interval` is waited for besides.
                 continue
@@ -377,7 +376,7 @@ class Judge:
 
     def _assert_rested(self, subject):
         name = subject.policy.name
-        journal = self._world.shelf.journals.get(name, (0, Journal()))[1]
+        journal = self._world.shelf.journal(name)
         values = {self._world.shelf.value(target) for target in subject.policy.targets} - {None}
         # Where nothing is in the store, any key may be the last one that anybody has.
         if journal.rotation is not None or (journal.retiring and values):
@@ -404,13 +403,13 @@ class Judge:
         found = set()
         for other in self._world.subjects:
             if other is not subject and other.born is not None:
-                journal = self._world.shelf.journals.get(other.policy.name, (0, Journal()))[1]
+                journal = self._world.shelf.journal(other.policy.name)
                 found.add(journal.current.key_id if journal.current else other.born.id)
         return found
 
     def _assert_kept(self, subject, alive):
         """S6: what had an end has one, and what others wrote beside the key is there."""
-        _, journal = self._world.shelf.journals.get(subject.policy.name, (0, Journal()))
+        journal = self._world.shelf.journal(subject.policy.name)
         given = subject.policy.lifetime is not None and journal.current is not None
         bounded = subject.born_bounded or given
         if bounded and any(key.expires_at is None for key in alive):

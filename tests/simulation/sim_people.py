@@ -6,7 +6,6 @@ from datetime import timedelta
 from sim_loop import reach
 from sim_services import now
 
-from rotator.journal import Journal
 from rotator.model import OnDrift
 
 #: What a person may be told of instead of a repair: only he can mend it.
@@ -40,7 +39,7 @@ class Meddler:
 
     async def act(self, subject):
         for _ in range(20):
-            _, journal = self._world.shelf.journals.get(subject.policy.name, (0, Journal()))
+            journal = self._world.shelf.journal(subject.policy.name)
             if journal.rotation is None and journal.lease is None and not journal.doubted:
                 break
             await asyncio.sleep(30)
@@ -83,7 +82,7 @@ class Meddler:
         grace = timedelta(minutes=self._random.choice((0, 10, 60)))
         arize = self._world.arize
         new = arize.refresh(arize.admin, key.id, expires_at=key.expires_at, grace=grace)
-        _, journal = self._world.shelf.journals.get(subject.policy.name, (0, Journal()))
+        journal = self._world.shelf.journal(subject.policy.name)
         if new.id != key.id:
             # Not ours: the lineage goes on elsewhere. Chosen by its name alone it may be, and is
             # not where somebody had seen the old one just before, and rotated that.
@@ -127,7 +126,7 @@ class Meddler:
     def _empty(self, subject):
         """The field taken out of every secret, once there was a key of ours in it."""
         shelf = self._world.shelf
-        _, journal = shelf.journals.get(subject.policy.name, (0, Journal()))
+        journal = shelf.journal(subject.policy.name)
         if journal.current is None:
             return False
         for target in subject.policy.targets:
@@ -165,7 +164,7 @@ async def mend(world, subject):
     if world.judge.is_well(subject):
         return None
     what = f"drift: {name} is broken by {subject.acts}"
-    _, journal = world.shelf.journals.get(name, (0, Journal()))
+    journal = world.shelf.journal(name)
     current = journal.current
     lives = current is not None and (current.expires_at is None or current.expires_at > now())
     unsaid = subject.acts == ["revoke"] and lives and failed.get(name) == "key_not_found"

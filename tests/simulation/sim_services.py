@@ -231,6 +231,9 @@ class Shelf:
     def value(self, target):
         return self.read(target.path)[1].get(target.field)
 
+    def journal(self, policy):
+        return self.journals.get(policy, (0, Journal()))[1]
+
     def put(self, path, **fields):
         self.replace(path, {**self.read(path)[1], **fields})
 

@@ -239,7 +239,7 @@ class Universe:
 
     def _is_calm(self, subject):
         """Whether nothing will ever be due that is not due now."""
-        _, journal = self.shelf.journals.get(subject.policy.name, (0, Journal()))
+        journal = self.shelf.journal(subject.policy.name)
         todo = journal.rotation, journal.retiring, journal.doubted, journal.notices
         todo += (journal.current is not None and journal.current.put_back,)
         soon = subject.planned is not None and subject.planned < now() + 2 * DAY
