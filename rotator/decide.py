@@ -60,11 +60,14 @@ def _respect_lease(s: Snapshot, step: Step) -> Step:
 
 
 def key_not_found(s: Snapshot) -> Step | None:
-    """The provider does not list the key that the policy, or its last rotation, names."""
+    """The provider does not list the key that the policy, or its last rotation, names.
+
+    What is to go does not wait for a person, such as the key of a rotation that was given up.
+    """
     if current_keys(s):
         return None
-    retiring = retirement_is_due(s)
-    return retiring or not_found(s, wanted_id(s))
+    leaving = stray_key_appeared(s) or retirement_is_due(s)
+    return leaving or not_found(s, wanted_id(s))
 
 
 def key_is_ambiguous(s: Snapshot) -> Step | None:

@@ -199,7 +199,9 @@ def _wanted(policy: Policy, journal: Journal) -> tuple[str | None, set[str], set
     lineage = current.key_id if current and journal.selector == str(policy.selector) else None
     main = rotation.key_id if rotation else lineage or policy.selector.id
     ids = {main, lineage, *(entry.key_id for entry in journal.retiring)} - {None}
-    names = {rotation.key_name} if rotation else set()
+    # What a rotation that is over has minted may turn up when its old key is listed no more.
+    begun = (rotation, *journal.doubted) if rotation else journal.doubted
+    names = {one.key_name for one in begun}
     if policy.selector.name and main is None:
         names.add(policy.selector.name)
     return main, {key_id for key_id in ids if key_id}, names

@@ -346,6 +346,24 @@ async def test_where_the_old_key_is_gone_before_a_new_one_came_a_person_can_name
 
 
 @virtual
+async def test_what_turns_up_of_a_rotation_that_was_given_up_leaves_when_nothing_else_is_there():
+    stage = Stage(era="C")
+    stage.add(bounded=True)
+    subject = stage.universe.subjects[0]
+    subject.acts.append("revoke")
+    stage.script.append(("create", Fault.KILLED_BEFORE))
+    await stage.come_by()
+    [mint] = stage.journal().rotation.mints
+    stage.arize.revoke(stage.arize.admin, subject.policy.selector.id)
+    await asyncio.sleep(3700)
+    assert "rotation.failed" in await stage.come_by()
+    stage.arize.seed_user_key("ci", created_at=mint.at, expires_at=mint.expires_at)
+
+    assert ["rotation.retired", "policy.failed"] == (await stage.come_by())[:2]
+    assert [] == stage.alive()
+
+
+@virtual
 async def test_a_key_that_is_listed_and_cannot_be_found_is_not_taken_for_gone():
     stage = Stage()
     stage.add(bounded=True)

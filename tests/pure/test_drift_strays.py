@@ -166,6 +166,13 @@ def test_a_stray_that_may_be_in_use_stays():
     assert not is_stray(new(), holding=(None,))
 
 
+def test_a_stray_leaves_though_the_key_of_the_policy_is_gone():
+    s = snapshot(new(), journal=DOUBT)
+
+    assert isinstance(decide(s), Retire)
+    assert "key_not_found" == code(decide(replace(s, others=frozenset({"id-new"}))))
+
+
 def test_a_stray_does_not_hide_another():
     assert "id-two" == strays(new(), new("two"), history=(record(key_id="id-new"),)).entry.key_id
 

@@ -211,8 +211,12 @@ class History:
         await consume(self.universe, subject, draw)
 
     async def _drift(self, draw, subject):
+        meddler = Meddler(self.universe, draw)
+        if draw.random() < 0.1:
+            await meddler.give_up(subject)
+            return
         await asyncio.sleep(draw.uniform(1, self._trouble.calm_at))
-        await Meddler(self.universe, draw).act(subject)
+        await meddler.act(subject)
 
     async def _roll_back(self, draw, subject):
         """Somebody wants the former key back, perhaps when there is none."""

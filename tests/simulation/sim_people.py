@@ -32,12 +32,13 @@ _MENDING = (5, 70, 75, 140, 1500)
 
 
 class Meddler:
-    """Changes things by hand, at Arize and in the store. Waits until nobody is at it."""
+    """Changes things by hand, at Arize and in the store."""
 
     def __init__(self, world, random):
         self._world, self._random = world, random
 
     async def act(self, subject):
+        """Whatever comes to mind, once nobody is at it."""
         for _ in range(20):
             journal = self._world.shelf.journal(subject.policy.name)
             if journal.rotation is None and journal.lease is None and not journal.doubted:
@@ -53,7 +54,22 @@ class Meddler:
             self._undo,
             self._empty,
         )
-        kind = self._random.choice(kinds)
+        self._do(self._random.choice(kinds), subject)
+
+    async def give_up(self, subject):
+        """Away with the old key of a rotation from which no new one comes."""
+        for _ in range(200):
+            await asyncio.sleep(3)
+            rotation = self._world.shelf.journal(subject.policy.name).rotation
+            if rotation is not None and rotation.mints and not self._came_of(rotation):
+                self._do(self._revoke, subject)
+                return
+
+    def _came_of(self, rotation):
+        name, since = rotation.key_name, rotation.mints[0].at - timedelta(seconds=2)
+        return any(key.name == name and key.created_at > since for key in self._world.arize.keys)
+
+    def _do(self, kind, subject):
         # Excused from here on: by the time it is done the breach is there.
         subject.acts.append(kind.__name__.strip("_"))
         if not kind(subject):

@@ -31,6 +31,7 @@ DONE = (
     "roll_back",
     "scribble",
     "undo",
+    "empty",
     "put back",
     "demand",
     "suspend",
@@ -54,9 +55,15 @@ def _nodes(modules, kind):
 
 def _decisions():
     """The codes of all reasons that the checks can give."""
-    calls = (call for call in _nodes(_DECIDING, ast.Call) if call.args)
-    given = (call.args[0] for call in calls if getattr(call.func, "id", "") == "Reason")
-    return {one.value for one in given if isinstance(one, ast.Constant)} - _PASSING
+    found = set()
+    for module in _DECIDING:
+        calls = (call for call in _nodes((module,), ast.Call) if call.args)
+        given = [call.args[0] for call in calls if getattr(call.func, "id", "") == "Reason"]
+        found |= {one.value for one in given if isinstance(one, ast.Constant)}
+        # Some are constants of the module. What else has a name is another reason's code.
+        names = {one.id for one in given if isinstance(one, ast.Name)}
+        found |= {vars(module)[name] for name in names & vars(module).keys()}
+    return found - _PASSING
 
 
 def _events():
