@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rotator import __version__
-from rotator.adapters.process import forbid_dumps
+from rotator.adapters.process import forbid_dumps, forbid_recordings
 from rotator.errors import ConfigError, RotatorError
 from rotator.words import printable
 
@@ -65,6 +65,7 @@ def _obeyed(argv: Sequence[str] | None) -> int:
         arguments = _parsed(argv)
         command = _command(arguments.command)
         forbid_dumps()
+        forbid_recordings()
         signal.signal(signal.SIGTERM, _end)
         return command(arguments)
     finally:

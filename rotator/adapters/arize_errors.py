@@ -36,6 +36,8 @@ _GIVEN_UP = frozenset({408, 499})
 _LATER = frozenset({425, 429})
 #: Answers of something before the API, or of an API that did not look: they prove no credential.
 _NO_PROOF = _GIVEN_UP | _LATER | {407}
+#: Those of a gateway that does not know the API just now, unless they are in the API's own form.
+_NO_WAY = frozenset({404, 405})
 
 _MOVED = "a key is never sent on to another address: put the final one into `arize.base_url`"
 _RENEW = (
@@ -99,7 +101,9 @@ class Answer:
     def by_the_api(self) -> bool:
         """Whether Arize itself looked at the credential: no gateway, no page for people."""
         told = self.status is not None and not 300 <= self.status < 400 and self.status < 500  # noqa: PLR2004 - 3xx, 5xx
-        return told and self.status not in _NO_PROOF and "html" not in self.content_type.lower()
+        kind = self.content_type.lower()
+        strange = "html" in kind or (self.status in _NO_WAY and "json" not in kind)
+        return told and self.status not in _NO_PROOF and not strange
 
 
 def refusal(answer: Answer, call: Call) -> RotatorError | None:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import resource
 import sys
 
 #: ``prctl(2)``: whether a process may be dumped, and looked into by others of the same user.
 _PR_SET_DUMPABLE = 4
+
+
+def forbid_recordings() -> None:
+    """Nobody is told how to read what TLS protects, as OpenSSL does where the environment asks."""
+    os.environ.pop("SSLKEYLOGFILE", None)
 
 
 def forbid_dumps() -> None:

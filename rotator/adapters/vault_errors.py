@@ -103,7 +103,8 @@ def _behind(refused: Refused, _: str) -> Temporary:
 def _down(refused: Refused, health: str) -> Unavailable:
     if refused.sealed:
         return Unavailable("Vault is sealed", remedy="unseal it")
-    why = health or _STATES.get(refused.status) or refused.said or "no reason given"
+    state = health or _STATES.get(refused.status)
+    why = "; ".join(word for word in (refused.said, state) if word) or "no reason given"
     return Unavailable(f"{refused.place}: Vault answers {refused.status}: {why}")
 
 

@@ -16,14 +16,22 @@ if TYPE_CHECKING:
 
 
 def of_way(
-    where: Where, files: Mapping[str, Path | None], proxy: str | None
+    where: Where, files: Mapping[str, Path | None], proxy: str | None, address: str | None = None
 ) -> Iterator[tuple[Where, str]]:
-    """What a service is reached with: certificates and a proxy."""
+    """What a service is reached with: certificates and a proxy.
+
+    ``address``: where keys are sent to.
+    """
     for name, file in files.items():
         if file is not None and (fault := fault_of_file(file)):
             yield (*where, name), fault
-    if proxy is not None and host_of(proxy) is None:
+    if proxy is None:
+        return
+    host = host_of(proxy)
+    if host is None:
         yield (*where, "proxy"), "is not the address of a proxy; write it like http://proxy:3128"
+    elif address is not None and urlsplit(address).scheme == "http" and not is_loopback(host):
+        yield (*where, "proxy"), "would be sent keys unencrypted; remove it, or use https behind it"
 
 
 def fault_of_url(text: str) -> str | None:

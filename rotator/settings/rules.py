@@ -163,7 +163,7 @@ def _of_arize(arize: Arize) -> Iterator[Complaint]:
         yield ("arize", "region"), f"is not a region of Arize; {hint}"
     if arize.base_url is not None and (fault := fault_of_url(arize.base_url)):
         yield ("arize", "base_url"), fault
-    yield from of_way(("arize",), {"ca_cert": arize.ca_cert}, arize.proxy)
+    yield from of_way(("arize",), {"ca_cert": arize.ca_cert}, arize.proxy, arize.base_url)
 
 
 def doubts(rotate: Rotate, where: Where) -> Iterator[Complaint]:
@@ -183,8 +183,8 @@ def _of_vault(vault: Vault) -> Iterator[Complaint]:
     if (vault.client_cert is None) != (vault.client_key is None):
         missing = "client_key" if vault.client_key is None else "client_cert"
         yield ("vault",), f"a client certificate needs both of its files; add `{missing}`"
-    names = ("ca_cert", "client_cert", "client_key")
-    yield from of_way(("vault",), {name: getattr(vault, name) for name in names}, vault.proxy)
+    files = {name: getattr(vault, name) for name in ("ca_cert", "client_cert", "client_key")}
+    yield from of_way(("vault",), files, vault.proxy, vault.address)
 
 
 def _of_spool(parts: Parts) -> Iterator[Complaint]:

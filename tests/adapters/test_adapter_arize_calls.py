@@ -122,6 +122,7 @@ async def test_a_401_disproves_a_key():
         httpx.ConnectError("refused"),
         *map(problem, (302, 407, 408, 425, 429, 499, 500, 502, 503)),
         *(httpx.Response(status, html="<p>sign in") for status in (200, 401, 403)),
+        *(httpx.Response(status, text="default backend") for status in (404, 405)),
     ],
 )
 async def test_what_is_no_answer_of_the_api_proves_nothing(answer):

@@ -1,5 +1,6 @@
-"""A process that holds keys cannot be dumped."""
+"""A process that holds keys cannot be dumped, nor what it sends be recorded."""
 
+import os
 import subprocess
 import sys
 
@@ -17,3 +18,20 @@ def test_neither_dumped_nor_looked_into():
     )
 
     assert "(0, 0) 0\n" == told.stdout
+
+
+RECORDED = """
+import ssl
+from rotator.adapters.process import forbid_recordings
+forbid_recordings()
+print(ssl.create_default_context().keylog_filename)
+"""
+
+
+def test_the_environment_has_no_tls_recorded(tmp_path):
+    asked = {**os.environ, "SSLKEYLOGFILE": str(tmp_path / "keys")}
+    told = subprocess.run(
+        [sys.executable, "-c", RECORDED], capture_output=True, text=True, check=True, env=asked
+    )
+
+    assert "None\n" == told.stdout

@@ -239,6 +239,13 @@ class TestOutages:
         assert f"POST {DATA}: Vault answers 500: it is active" == error.message
         assert "GET sys/health" in vault.calls
 
+    async def test_what_a_server_error_says_itself_comes_first(self, store, held, vault):
+        vault.fails("status", on="POST", status=500, errors=("no space left on device",))
+
+        error = await failure(store.write(held, KEY, {}))
+
+        assert error.message.endswith("500: no space left on device; it is active")
+
     async def test_a_standby_that_redirects_is_not_followed(self, store, held, vault):
         location = ("Location", "http://127.0.0.1:1/v1/elsewhere")
         vault.fails("status", on="POST", status=307, headers=(location,))

@@ -162,6 +162,23 @@ def test_a_proxy_has_an_address(section, line, proxy):
     ] == problems(changed((f"{section}:\n", f"{section}:\n  proxy: {proxy}\n")))
 
 
+@pytest.mark.parametrize(
+    ("place", "line", "section"),
+    [
+        (("arize:\n", "arize:\n  base_url: http://localhost:1\n"), 2, "arize"),
+        (("https://vault:8200", "http://localhost:1"), 4, "vault"),
+    ],
+)
+def test_a_proxy_elsewhere_is_sent_no_key_in_the_clear(place, line, section):
+    def through(proxy):
+        return changed(place, (f"{section}:\n", f"{section}:\n  proxy: {proxy}\n"))
+
+    words = "would be sent keys unencrypted; remove it, or use https behind it"
+
+    assert [f"rotator.yaml:{line}: {section}.proxy: {words}"] == problems(through("http://p:3128"))
+    assert loaded(through("http://127.0.0.1:3128"))
+
+
 @pytest.mark.parametrize("rest", ["?x=1", "#top", "/base?x"])
 def test_an_address_is_not_followed_by_a_query(rest):
     assert [
