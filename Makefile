@@ -50,7 +50,7 @@ PAIRS ?= 0
 exhaust: $(VENV)/dev
 	$(BIN)/python tests/simulation/exhaust.py --pairs $(PAIRS)
 
-# Forty-two bugs, planted one at a time: the simulation must find each.
+# Forty-three bugs, planted one at a time: the simulation must find each.
 planted: $(VENV)/dev
 	$(BIN)/python tests/simulation/planted.py
 
@@ -64,7 +64,7 @@ KEYS ?= 1000
 replicas: $(VENV)/dev
 	$(BIN)/python tests/e2e/replicas.py --keys $(KEYS)
 
-# How fast and how light, in ratios: an hour on a machine with nothing else to do, written to
+# How fast and how light, in ratios: half an hour on a machine with nothing else to do, written to
 # docs/performance.md. ROWS="danger whole": those alone. QUICK=--quick: little of each, to see that all works.
 ROWS ?=
 bench: $(VENV)/dev
