@@ -97,6 +97,17 @@ def of_policy(s: Snapshot, manager: Key | None) -> Iterator[Finding]:
             )
 
 
+def of_shared(key: Key, others: Iterable[str]) -> Iterator[Finding]:
+    """That other policies are about ``key`` as well, which a name and an id do not show."""
+    for name in others:
+        yield Finding(
+            "key_is_shared",
+            f"{key.redacted} is the key of policy {name} too: one would revoke what the other's"
+            " consumers use",
+            "let one policy deliver it to both places, or name another key",
+        )
+
+
 def of_own(s: Snapshot, *, kept: bool) -> Iterator[Finding]:
     """That the key rotator works with is replaced where its next start does not look for it."""
     if s.own and not kept:

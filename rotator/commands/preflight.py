@@ -20,6 +20,7 @@ from rotator.journal import Journal
 from rotator.keys import Scope
 from rotator.model import Snapshot, Target
 from rotator.ports import Place
+from rotator.views import current_keys
 from rotator.wiring import connected
 
 if TYPE_CHECKING:
@@ -118,6 +119,8 @@ class _Flight:
         self.store = Part(f"the store at {place}")
         self.spool = Part(f"the spool at {settings.spool}")
         self.policies = {policy.name: Part(policy.name) for policy in settings.policies}
+        #: By id, the keys that policies are about, and which ones are.
+        self._owners: dict[str, tuple[Key, list[str]]] = {}
 
     async def ask_arize(self) -> None:
         """List each scope once. What is refused to some policies only is theirs to tell."""
@@ -186,6 +189,10 @@ class _Flight:
             step()
 
         await asyncio.gather(*(one(policy) for policy in self._settings.policies))
+        for key, names in self._owners.values():
+            for name in names:
+                others = sorted({*names} - {name})
+                self.policies[name].findings += readiness.of_shared(key, others)
 
     async def _look(self, policy: Policy, manager: Key | None) -> list[Finding]:
         known = any(not one.note for one in self.policies[policy.name].findings)
@@ -197,7 +204,7 @@ class _Flight:
             return findings + await self._look_at_key(policy, manager)
         except RotatorError as error:
             return [readiness.of_error(error)]
-        return [*readiness.of_policy(s, manager), *readiness.of_own(s, kept=self._feeds(policy))]
+        return [*self._of_policy(s, manager), *readiness.of_own(s, kept=self._feeds(policy))]
 
     async def _look_at_key(self, policy: Policy, manager: Key | None) -> list[Finding]:
         """As if the store were new: what Arize alone tells."""
@@ -210,7 +217,13 @@ class _Flight:
             return [readiness.of_error(error)]
         now = world.clock.now()
         s = Snapshot(policy, keys, Journal(), 0, (), now, world.me, world.limits)
-        return list(readiness.of_policy(s, manager))
+        return list(self._of_policy(s, manager))
+
+    def _of_policy(self, s: Snapshot, manager: Key | None) -> Iterator[Finding]:
+        for key in current_keys(s):
+            _, names = self._owners.setdefault(key.id, (key, []))
+            names.append(s.policy.name)
+        return readiness.of_policy(s, manager)
 
     def _manager(self) -> Key | None:
         """The key that we work with, where it is listed."""

@@ -68,6 +68,23 @@ def test_one_policy_hides_nothing_of_another(stage):
     ]
 
 
+def test_a_key_that_one_policy_names_and_another_means_is_told_to_both(stage):
+    key = stage.arize.seed_user_key("ci", created_at=stage.now - DAY)
+    for name in ("one", "two"):
+        stage.add_policy(name, key, max_age="30d")
+        stage.put(name, api_key=key[1])
+    add(stage, "three")
+    stage.policies[1]["key"] = {"name": "ci"}
+
+    run = check(stage, "--json")
+
+    found = parts(run)
+    assert 1 == run.code
+    assert [["key_is_shared"], ["key_is_shared"], []] == [
+        [problem["code"] for problem in found[name]["problems"]] for name in ("one", "two", "three")
+    ]
+
+
 def test_a_service_that_is_down_is_one_line_and_the_other_is_looked_at(stage):
     for name in ("one", "two"):
         add(stage, name)

@@ -287,6 +287,18 @@ def test_a_start_that_would_not_find_the_new_management_key_is_told_before(own, 
     )
 
 
+def test_a_key_that_two_policies_are_about_is_told():
+    (found,) = readiness.of_shared(key(), ["other"])
+
+    assert ("key_is_shared", False) == (found.code, found.note)
+    assert (
+        "ak-old...old is the key of policy other too: one would revoke what the other's consumers"
+        " use" == found.text
+    )
+    assert "let one policy deliver it to both places, or name another key" == found.remedy
+    assert [] == list(readiness.of_shared(key(), []))
+
+
 # --- the services ---
 
 
