@@ -101,6 +101,15 @@ class Judge:
         hindered = subject.suspended_at is not None or subject.changed_at > halfway
         return not looked or troubled_at > halfway or hindered
 
+    def _is_out_of_luck(self, subject):
+        """Whether a rotation lost so many keys that it paused, for half of the old one's rest.
+
+        Consumers have the new key in the end, and no whole grace to come for it.
+        """
+        journal = self._world.shelf.journal(subject.policy.name)
+        rotations = filter(None, (journal.rotation, *journal.doubted))
+        return any(len(rotation.mints) >= LIMITS.mints for rotation in rotations)
+
     def _is_cut(self, subject):
         """Whether the provider ends a grace with a second refresh, and nothing else was left."""
         journal = self._world.shelf.journal(subject.policy.name)
@@ -111,7 +120,8 @@ class Judge:
     def refused_to(self, subject):
         """A consumer's key ended within its grace period, which he was promised."""
         cuts = self._world.arize.options.second_refresh_cuts_window
-        if not (cuts or subject.rollbacks or self._is_excused(subject)):
+        excused = subject.rollbacks or self._is_excused(subject) or self._is_out_of_luck(subject)
+        if not (cuts or excused):
             self.violations.append(f"a consumer of {subject.policy.name} lost access in the grace")
 
     def revoking(self, key_id, seen):
