@@ -17,7 +17,10 @@ POD_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 class Section(BaseModel):
     """Frozen, strict about names, and quiet about its input, which may be a secret."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    # What validates a section is built with the whole configuration, and not for itself besides.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True
+    )
 
 
 def _kv_path(path: str) -> str:
