@@ -84,6 +84,10 @@ class Issuer:
         await asyncio.sleep(0)
         return True
 
+    async def depends_on(self, _: str) -> bool:
+        """No: it works with a key of its own."""
+        return False
+
     def is_own(self, _: str) -> bool:
         """Never."""
         return False

@@ -104,6 +104,12 @@ class Finisher:
         if had_by_nobody(s, entry) and not await self._fenced(s, entry):
             return None
         try:
+            if await world.issuer.depends_on(entry.redacted):
+                raise Rejected(
+                    f"{entry.redacted} is the key that rotator itself works with",
+                    remedy="give it the new one: read it from where the policy delivers it, with"
+                    " `arize.api_key: {vault: …}`; the old one is revoked after that",
+                )
             known = await world.issuer.revoke(entry.key_id)
             if not known and any(key.id == entry.key_id and key.usable(s.now) for key in s.keys):
                 raise Rejected(

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from rotator.errors import NotPermitted, Rejected, Unreadable
+from rotator.errors import NotFound, NotPermitted, Rejected, Unreadable
 from rotator.keys import KeyType, Scope
 from rotator.model import Snapshot
-from rotator.neighbours import claimed, of_another
+from rotator.neighbours import claimed, is_about, naming, of_another
 from rotator.views import current_keys, with_recorded
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from rotator.journal import Journal
@@ -44,6 +46,9 @@ class Gatherer:
         self._ends: dict[str, datetime | None] = {}
         #: By policy, the name of its key.
         self._names: dict[str, str] = {}
+        #: Policies, and the same by what they name.
+        self._listed: Iterable[Policy] = ()
+        self._naming: Mapping[str, Sequence[Policy]] = {}
 
     def left(self, policy: Policy) -> timedelta | None:
         """How long the policy's key works yet, by the last look; None: no end is known."""
@@ -121,8 +126,9 @@ class Gatherer:
         if current:
             self._names[policy.name] = current[0].name
         self._ends[policy.name] = next((key.expires_at for key in current), None)
-        own = any(world.issuer.is_own(str(key.redacted)) for key in current)
-        return replace(s, own=True) if own else s
+        seen = {str(key.redacted) for key in current}
+        seen |= {entry.redacted for entry in s.journal.retiring}
+        return replace(s, own=True) if any(map(world.issuer.is_own, seen)) else s
 
     async def _others(self, s: Snapshot, claims: tuple[Key, ...]) -> frozenset[str]:
         """Those ``claims`` that may be another policy's. Its journal is newer than our listing."""
@@ -138,6 +144,27 @@ class Gatherer:
                 continue
             found |= of_another(s, claims, policy, journal)
         return frozenset(found)
+
+    async def sharers(self, s: Snapshot, key: Key) -> tuple[str, ...]:
+        """The other policies that are about ``key`` as well; their consumers use it.
+
+        Raises:
+            RotatorError: A service was not ready to tell.
+        """
+        world, policies = self._world, self._world.neighbours()
+        if policies is not self._listed:
+            self._listed, self._naming = policies, naming(policies)
+        naming_it = (self._naming.get(given, ()) for given in (key.id, key.name))
+        found = []
+        for policy in {one.name: one for those in naming_it for one in those}.values():
+            if policy.name == s.policy.name:
+                continue
+            with contextlib.suppress(Unreadable, NotPermitted, NotFound, Rejected):
+                journal, _ = await world.store.load(policy.name)
+                keys = await self.keys(policy, journal)
+                theirs = Snapshot(policy, keys, journal, 0, (), s.now, world.me, world.limits)
+                found += [policy.name] if is_about(theirs, key) else []
+        return tuple(found)
 
     async def _opened(self, spooled: tuple[Spooled, ...], journal: Journal) -> tuple[Spooled, ...]:
         """``spooled``, with the keys of those that the rotation in flight may need."""

@@ -1,17 +1,21 @@
-"""Policies whose keys share a name: whose is a key that appeared? Pure.
+"""Policies whose keys share a name, or that are about one key: whose is it? Pure.
 
 What one of them has just minted looks to the other like what it lost itself. Their journals tell:
-an intent is older than its key.
+an intent is older than its key. And where one key has two policies, neither may end it.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from rotator.drift import doubted
+from rotator.model import Reason, Refuse
 from rotator.views import current_keys, is_new, minted_by, succeeded
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from rotator.journal import Journal, Rotation
     from rotator.keys import Key
     from rotator.model import Policy, Snapshot
@@ -32,6 +36,31 @@ def claimed(s: Snapshot) -> tuple[Key, ...]:
         for key in s.keys
         if key.usable(s.now) and key.id not in known and any(is_new(one, key) for one in rotations)
     )
+
+
+def naming(policies: Iterable[Policy]) -> Mapping[str, Sequence[Policy]]:
+    """``policies`` by the id or the name of a key that they give, but those that are leaving."""
+    found: dict[str, list[Policy]] = defaultdict(list)
+    for policy in policies:
+        if not policy.leaving:
+            found[policy.selector.id or policy.selector.name or ""].append(policy)
+    return found
+
+
+def is_about(s: Snapshot, key: Key) -> bool:
+    """Whether ``key`` is the one that the policy of ``s`` is about, or that was put back for it."""
+    current = s.journal.current
+    back = current.put_back if current else None
+    return any(one.id == key.id for one in current_keys(s)) or (
+        back is not None and back.key_id == key.id
+    )
+
+
+def shared(key: Key, names: Iterable[str]) -> Refuse:
+    """That ``key`` is not to be ended, as the policies of these ``names`` are about it too."""
+    text = f"{key.redacted} is the key of policy {', '.join(names)} too, whose consumers use it"
+    remedy = "let one policy deliver it to both places, or name another key"
+    return Refuse(Reason("key_is_shared", text), remedy)
 
 
 def of_another(s: Snapshot, claims: tuple[Key, ...], policy: Policy, journal: Journal) -> set[str]:

@@ -106,6 +106,14 @@ class KeyIssuer(Protocol):
         """Whether the management credential in use looks like this redacted key."""
         ...
 
+    async def depends_on(self, redacted_key: str) -> bool:
+        """Whether the management credential is that key, and its source has no other.
+
+        Raises:
+            RotatorError: The source cannot be read.
+        """
+        ...
+
     def adopt(self, secret: Secret) -> None:
         """Work with this management credential from now on."""
         ...

@@ -72,7 +72,7 @@ def of_policy(s: Snapshot, manager: Key | None) -> Iterator[Finding]:
         step = decide(all_told(look))
         if isinstance(step, Refuse) and step.reason.code not in told:
             told.add(step.reason.code)
-            yield Finding(step.reason.code, step.reason.text, step.remedy)
+            yield of_refusal(step)
         elif isinstance(step, Locked) and look is s:
             yield Finding(step.reason.code, step.reason.text, note=True)
     found = current_keys(s)
@@ -97,15 +97,9 @@ def of_policy(s: Snapshot, manager: Key | None) -> Iterator[Finding]:
             )
 
 
-def of_shared(key: Key, others: Iterable[str]) -> Iterator[Finding]:
-    """That other policies are about ``key`` as well, which a name and an id do not show."""
-    for name in others:
-        yield Finding(
-            "key_is_shared",
-            f"{key.redacted} is the key of policy {name} too: one would revoke what the other's"
-            " consumers use",
-            "let one policy deliver it to both places, or name another key",
-        )
+def of_refusal(refusal: Refuse) -> Finding:
+    """What a rotation would be refused for."""
+    return Finding(refusal.reason.code, refusal.reason.text, refusal.remedy)
 
 
 def of_own(s: Snapshot, *, kept: bool) -> Iterator[Finding]:
@@ -114,7 +108,7 @@ def of_own(s: Snapshot, *, kept: bool) -> Iterator[Finding]:
         yield Finding(
             "manager_not_followed",
             "this is the key that rotator itself works with, and the policy does not deliver it to"
-            " where `arize.api_key` is read: the next start may find one that was revoked",
+            " where `arize.api_key` is read: the old one is not revoked while it is read there",
             "read it from there, with `arize.api_key: {vault: …}`",
             note=True,
         )

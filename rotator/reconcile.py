@@ -31,6 +31,7 @@ from rotator.model import (
     Snapshot,
     Wait,
 )
+from rotator.neighbours import shared
 from rotator.rotation import Rotator, save
 
 if TYPE_CHECKING:
@@ -118,6 +119,8 @@ class Reconciler:
                 s, glanced = await gatherer.glance(policy)
             elif isinstance(step, Wait | Locked | Refuse | Notify):
                 return Looked(step, s, rotated)
+            elif (refusal := await self._shared(s, step)) is not None:
+                return Looked(refusal, s, rotated)
             elif isinstance(step, Mint) and not admitted and await self._waited(s):
                 # What was seen is old by now.
                 admitted = True
@@ -129,6 +132,19 @@ class Reconciler:
                 seen = await self._act(s, step)
                 s, glanced = (seen, False) if seen else await gatherer.glance(policy)
         raise Temporary(f"policy {policy.name} did not come to rest in {_STEPS} steps")
+
+    async def _shared(self, s: Snapshot, step: Step) -> Refuse | None:
+        """That ``step`` would end a key which another policy is about as well.
+
+        Asked when it comes to that, and not at each look: it may take requests.
+        """
+        key = None
+        if isinstance(step, Mint) and s.journal.rotation is None:
+            key = step.plan.source
+        elif isinstance(step, Retire):
+            key = next((one for one in s.keys if one.id == step.entry.key_id), None)
+        names = await self.gatherer.sharers(s, key) if key is not None else ()
+        return shared(key, names) if key is not None and names else None
 
     async def _waited(self, s: Snapshot) -> bool:
         """Wait until a mint is due by the rate of requests; whether that took time.

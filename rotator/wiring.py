@@ -6,7 +6,7 @@ import os
 import secrets
 import socket
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import SystemRandom
 from typing import TYPE_CHECKING, cast
 
@@ -132,6 +132,7 @@ class _Configured:
         self._read = read
         self._environ = environ
         self._policies: dict[str, Policy] = {}
+        self._neighbours: tuple[Policy, ...] = ()
         self.hooks: dict[str, Mapping[str, Hook]] = {}
         self.sinks: dict[str, Sequence[Sink]] = {}
         self.take(settings)
@@ -141,11 +142,13 @@ class _Configured:
         self.hooks.update(hooks_of(new.root.policies, self._read, self._environ))
         self.sinks.clear()
         self.sinks.update(_sinks(new, self._read, self._environ))
-        self._policies.update((policy.name, policy) for policy in new.policies)
+        gone = {name: replace(policy, leaving=True) for name, policy in self._policies.items()}
+        self._policies = gone | {policy.name: policy for policy in new.policies}
+        self._neighbours = tuple(self._policies.values())
 
     def neighbours(self) -> tuple[Policy, ...]:
-        """All policies that there have been."""
-        return tuple(self._policies.values())
+        """All policies that there have been; those that are configured no more are ``leaving``."""
+        return self._neighbours
 
 
 def pace_of(settings: Settings) -> Pace:

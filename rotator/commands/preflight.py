@@ -7,6 +7,7 @@ wrong with one policy, or with one service, hides nothing of the others.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from rotator.events import Event
 from rotator.journal import Journal
 from rotator.keys import Scope
 from rotator.model import Snapshot, Target
+from rotator.neighbours import shared
 from rotator.ports import Place
 from rotator.views import current_keys
 from rotator.wiring import connected
@@ -119,8 +121,6 @@ class _Flight:
         self.store = Part(f"the store at {place}")
         self.spool = Part(f"the spool at {settings.spool}")
         self.policies = {policy.name: Part(policy.name) for policy in settings.policies}
-        #: By id, the keys that policies are about, and which ones are.
-        self._owners: dict[str, tuple[Key, list[str]]] = {}
 
     async def ask_arize(self) -> None:
         """List each scope once. What is refused to some policies only is theirs to tell."""
@@ -189,10 +189,6 @@ class _Flight:
             step()
 
         await asyncio.gather(*(one(policy) for policy in self._settings.policies))
-        for key, names in self._owners.values():
-            for name in names:
-                others = sorted({*names} - {name})
-                self.policies[name].findings += readiness.of_shared(key, others)
 
     async def _look(self, policy: Policy, manager: Key | None) -> list[Finding]:
         known = any(not one.note for one in self.policies[policy.name].findings)
@@ -204,7 +200,11 @@ class _Flight:
             return findings + await self._look_at_key(policy, manager)
         except RotatorError as error:
             return [readiness.of_error(error)]
-        return [*self._of_policy(s, manager), *readiness.of_own(s, kept=self._feeds(policy))]
+        return [
+            *readiness.of_policy(s, manager),
+            *readiness.of_own(s, kept=self._feeds(policy)),
+            *await self._shared(s),
+        ]
 
     async def _look_at_key(self, policy: Policy, manager: Key | None) -> list[Finding]:
         """As if the store were new: what Arize alone tells."""
@@ -217,13 +217,18 @@ class _Flight:
             return [readiness.of_error(error)]
         now = world.clock.now()
         s = Snapshot(policy, keys, Journal(), 0, (), now, world.me, world.limits)
-        return list(self._of_policy(s, manager))
+        return [*readiness.of_policy(s, manager), *await self._shared(s)]
 
-    def _of_policy(self, s: Snapshot, manager: Key | None) -> Iterator[Finding]:
-        for key in current_keys(s):
-            _, names = self._owners.setdefault(key.id, (key, []))
-            names.append(s.policy.name)
-        return readiness.of_policy(s, manager)
+    async def _shared(self, s: Snapshot) -> list[Finding]:
+        """What another policy is about as well: the key, or one that is to go."""
+        leaving = {entry.key_id for entry in s.journal.retiring}
+        keys = [*current_keys(s), *(key for key in s.keys if key.id in leaving)]
+        found = []
+        for key in keys:
+            with suppress(RotatorError):
+                names = await self._services.reconciler.gatherer.sharers(s, key)
+                found += [readiness.of_refusal(shared(key, names))] if names else []
+        return found
 
     def _manager(self) -> Key | None:
         """The key that we work with, where it is listed."""

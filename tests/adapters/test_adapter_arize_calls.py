@@ -244,6 +244,19 @@ async def test_the_credential_recognises_itself_by_its_head_and_tail():
     assert stage.issuer.is_own(shown) is False
 
 
+async def test_rotator_depends_on_a_key_that_its_source_has_and_no_other():
+    source = Source(MANAGEMENT)
+    stage = Stage(page(), source=source)
+    shown = str(Secret(MANAGEMENT).redacted)
+    assert await stage.issuer.depends_on(shown) is False
+    await stage.issuer.keys(Scope())
+    assert await stage.issuer.depends_on(shown) is True
+    assert await stage.issuer.depends_on("ak-Can...xyz") is False
+    source.keys = [Secret(OTHER)]
+    assert await stage.issuer.depends_on(shown) is False
+    assert stage.issuer.is_own(shown) is False
+
+
 # Together.
 
 

@@ -1,4 +1,4 @@
-"""Two policies whose keys have one name: neither takes the other's for what it lost itself."""
+"""Two policies whose keys have one name, or that are about one key: neither harms the other's."""
 
 import asyncio
 from dataclasses import replace
@@ -8,7 +8,7 @@ from sim_network import Fault
 from sim_stage import Stage, virtual
 
 from rotator.errors import Unreadable
-from rotator.model import Choice
+from rotator.model import Choice, Selector
 
 
 def two_of_one_name(strategy):
@@ -60,3 +60,60 @@ async def test_a_neighbour_whose_journal_cannot_be_read_keeps_no_key_waiting():
 
     assert stage.held("one") != stage.universe.subjects[0].born.raw
     assert stage.arize.accepts(stage.held("one"))
+
+
+# One key, named by its id and by its name.
+
+
+def joined(stage, name="two"):
+    """A second policy about the key of the first one, and what is in its store."""
+    first = stage.universe.subjects[0]
+    (target,) = first.policy.targets
+    there = replace(target, path=f"apps/{name}/0")
+    rules = replace(first.policy, name=name, selector=Selector(name="ci"), targets=(there,))
+    stage.universe.add(rules, first.born, delivered=True)
+    return stage.universe.subjects[-1]
+
+
+@virtual
+async def test_a_key_that_two_policies_are_about_is_not_rotated():
+    stage = Stage(era="B")
+    stage.add("one", key_name="ci")
+    other = joined(stage)
+
+    told = await stage.come_by()
+
+    assert ["policy.failed", "policy.failed", "pass.completed"] == told
+    assert [stage.held("one")] == stage.alive()
+    stage.universe.subjects.remove(other)
+    assert "rotation.completed" in await stage.come_by()
+
+
+@virtual
+async def test_an_old_key_that_another_policy_is_about_is_not_revoked():
+    stage = Stage(era="C")
+    stage.add("one", key_name="ci", strategy=Choice.REISSUE)
+    await stage.come_by()
+    other = joined(stage)
+    other.policy = replace(other.policy, selector=Selector(id=other.born.id), suspend=True)
+    await asyncio.sleep(3700)
+
+    process = stage.begin()
+    await process.ended()
+
+    refused = [fields for _, event, _, fields in process.actor.events if event == "policy.failed"]
+    assert [("one", "key_is_shared")] == [(one["policy"], one["error_code"]) for one in refused]
+    assert "is the key of policy two too, whose consumers use it" in refused[0]["error"]
+    assert stage.arize.accepts(stage.held("two"))
+    stage.universe.subjects.remove(other)
+    assert "rotation.retired" in await stage.come_by()
+
+
+@virtual
+async def test_whose_journal_cannot_be_read_is_not_asked():
+    stage = Stage(era="B")
+    stage.add("one", key_name="ci")
+    joined(stage)
+    stage.universe.around = lambda world: replace(world, store=Newer(world.store))
+
+    assert "rotation.completed" in await stage.come_by()

@@ -346,6 +346,27 @@ async def test_where_the_old_key_is_gone_before_a_new_one_came_a_person_can_name
 
 
 @virtual
+async def test_the_key_that_rotator_works_with_stays_as_long_as_its_source_has_it():
+    stage = Stage()
+    stage.universe.add_management()
+    old = stage.arize.management_key
+    kept, stage.universe._management = stage.universe._management, lambda: Secret(old)
+    await stage.come_by()
+    await asyncio.sleep(3700)
+
+    process = stage.begin()
+    await process.ended()
+
+    failed = fields(process, "rotation.retire_failed")
+    assert failed["error"].endswith("is the key that rotator itself works with")
+    assert stage.arize.accepts(old)
+    stage.universe._management = kept
+    await asyncio.sleep(3700)
+    assert "rotation.retired" in await stage.come_by()
+    assert not stage.arize.accepts(old)
+
+
+@virtual
 async def test_what_turns_up_of_a_rotation_that_was_given_up_leaves_when_nothing_else_is_there():
     stage = Stage(era="C")
     stage.add(bounded=True)

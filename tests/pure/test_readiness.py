@@ -278,25 +278,13 @@ def test_a_start_that_would_not_find_the_new_management_key_is_told_before(own, 
     expected = Finding(
         "manager_not_followed",
         "this is the key that rotator itself works with, and the policy does not deliver it to"
-        " where `arize.api_key` is read: the next start may find one that was revoked",
+        " where `arize.api_key` is read: the old one is not revoked while it is read there",
         "read it from there, with `arize.api_key: {vault: …}`",
         note=True,
     )
     assert ([expected] if said else []) == list(
         readiness.of_own(snapshot(key(), own=own), kept=kept)
     )
-
-
-def test_a_key_that_two_policies_are_about_is_told():
-    (found,) = readiness.of_shared(key(), ["other"])
-
-    assert ("key_is_shared", False) == (found.code, found.note)
-    assert (
-        "ak-old...old is the key of policy other too: one would revoke what the other's consumers"
-        " use" == found.text
-    )
-    assert "let one policy deliver it to both places, or name another key" == found.remedy
-    assert [] == list(readiness.of_shared(key(), []))
 
 
 # --- the services ---

@@ -387,9 +387,10 @@ class Judge:
     def _assert_rested(self, subject):
         name = subject.policy.name
         journal = self._world.shelf.journal(name)
-        values = {self._world.shelf.value(target) for target in subject.policy.targets} - {None}
-        # Where nothing is in the store, any key may be the last one that anybody has.
-        if journal.rotation is not None or (journal.retiring and values):
+        held = [self._world.shelf.value(target) for target in subject.policy.targets]
+        values = {*held} - {None}
+        # Where a target holds nothing, any key may be the last one that anybody has.
+        if journal.rotation is not None or (journal.retiring and None not in held):
             raise Violation(f"liveness: {name} has not come to rest: {shown(journal)}")
         self._assert_told(subject.policy, journal)
         theirs = {key.id for key in self._strangers()} | self._of_others(subject)

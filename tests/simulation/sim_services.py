@@ -136,6 +136,12 @@ class SimIssuer:
     def is_own(self, redacted_key):
         return _parsed(redacted_key).matches(self._current)
 
+    async def depends_on(self, redacted_key):
+        if not self.is_own(redacted_key):
+            return False
+        self._current = self._source()
+        return self.is_own(redacted_key)
+
     def adopt(self, secret):
         self._current = secret
 
