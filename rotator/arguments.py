@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from rotator import __version__
 from rotator.commands.completion import policy_names
@@ -23,9 +23,19 @@ class _Help(argparse.RawDescriptionHelpFormatter):
         self._action_max_length = 14
 
 
+class _Parser(argparse.ArgumentParser):
+    """Repeats nothing that looks like a key: what is printed ends up in logs."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the command line, and end with 2."""
+        from rotator.observe.scrub import Scrubber, Trust  # noqa: PLC0415 - for mistakes only
+
+        super().error(Scrubber()(message, Trust.NAME))
+
+
 def parser_of_all() -> argparse.ArgumentParser:
     """Of the whole command line."""
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = _Parser(
         prog="rotator",
         usage="rotator [-h] [--version] COMMAND ...",
         description="Rotates Arize API keys and keeps the one in Vault working.",

@@ -103,9 +103,15 @@ def _command(name: str) -> Callable[[Namespace], int]:
 
 
 def _complain(*lines: str) -> None:
-    """Say it on stderr, if that takes it: the exit code says the rest."""
+    """Say it on stderr, if that takes it: the exit code says the rest.
+
+    Without anything like a key: a person may have written one for a name, and stderr ends in logs.
+    """
+    from rotator.observe.scrub import Scrubber, Trust  # noqa: PLC0415 - for mistakes only
+
+    scrub = Scrubber()
     try:
-        sys.stderr.write("".join(f"{line}\n" for line in lines))
+        sys.stderr.write("".join(f"{scrub(line, Trust.NAME)}\n" for line in lines))
         sys.stderr.flush()
     except OSError:
         sys.stderr = None

@@ -12,7 +12,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from rotator import facts
+from rotator import facts, words
 from rotator.backoff import polite
 from rotator.errors import RotatorError, Temporary
 from rotator.events import Event
@@ -48,13 +48,17 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One look at one policy. ``next_at`` None: when the provider's keys are listed again."""
+    """One look at one policy. ``next_at`` None: when the provider's keys are listed again.
+
+    ``error`` says what it waits for, if it is that of somebody else.
+    """
 
     policy: Policy
     ending: Ending
     next_at: datetime | None = None
     rotated: bool = False
     snapshot: Snapshot | None = None
+    error: str = ""
 
 
 class Runner:
@@ -173,32 +177,52 @@ class Runner:
         return results
 
     async def _patiently(self, policy: Policy, demanded: bool, patience: timedelta) -> Result:  # noqa: FBT001
+        """Look again while that may help: a person is not told that it is done by somebody else."""
         clock = self._world.clock
-        give_up_at = clock.monotonic() + patience.total_seconds()
-        attempt, promoted = 1, self._reconciler.promoted[policy.name]
-        demand = Demand() if demanded else None
+        started, promoted = clock.monotonic(), self._reconciler.promoted[policy.name]
+        demand, attempt = Demand() if demanded else None, 1
+        passing = {Ending.UNREADY, Ending.BEHIND, *([Ending.LOCKED] if demanded else [])}
         while True:
             result = await self.look(policy, demand=demand, attempt=attempt)
             rotated = self._reconciler.promoted[policy.name] > promoted
             result = replace(result, rotated=rotated)
-            if result.ending not in {Ending.UNREADY, Ending.BEHIND} or result.next_at is None:
+            if result.ending not in passing or result.next_at is None:
                 return result
             delay = max(result.next_at - clock.now(), timedelta(0))
-            if clock.monotonic() + delay.total_seconds() > give_up_at:
-                unready = result.ending is Ending.UNREADY
-                return self._out_of_patience(policy, patience) if unready else result
-            await clock.sleep(delay)
+            waited = timedelta(seconds=clock.monotonic() - started)
+            if result.ending is Ending.BEHIND and waited + delay > patience:
+                return self._left_behind(result)
+            if waited >= patience:
+                return self._out_of_patience(result, waited)
+            await clock.sleep(min(delay, patience - waited))
             attempt += 1
 
-    def _out_of_patience(self, policy: Policy, patience: timedelta) -> Result:
-        seconds = f"{patience.total_seconds():.0f}s"
+    def _left_behind(self, result: Result) -> Result:
+        """Say what waits: the event of a hook or a file may be one of an earlier process."""
+        s = result.snapshot
+        if s is not None and behind(s):
+            self._world.emit(
+                Event.POLICY_PLANNED,
+                policy=result.policy.name,
+                reason="notification_is_due",
+                next_at=result.next_at,
+                **facts.of_current(s),
+            )
+        return result
+
+    def _out_of_patience(self, result: Result, waited: timedelta) -> Result:
+        whole = timedelta(seconds=round(waited.total_seconds()))
         fields: dict[str, object] = {
-            "error": f"a service was not ready for {seconds}, and no key is undelivered",
+            "error": f"a service was not ready for {words.length(whole)}, and no key is"
+            f" undelivered; at last: {result.error}",
             "error_code": "out_of_patience",
             "remedy": "run again when it is back, or wait longer with --patience; what was begun"
             " is then carried on",
         }
-        return self._failed(policy, fields)
+        if result.ending is Ending.LOCKED:
+            fields["error"] = f"not done in {words.length(whole)}: {result.error}"
+            fields["remedy"] = "run again; a process that was stopped holds its lease for a while"
+        return self._failed(result.policy, fields)
 
     def _ended(self, policy: Policy, step: Wait | Locked | Refuse, looked: Looked) -> Result:
         rotated, s = looked.rotated, looked.snapshot
@@ -210,7 +234,7 @@ class Runner:
                 owner=step.owner,
                 until=step.until,
             )
-            return Result(policy, Ending.LOCKED, step.until, rotated, s)
+            return Result(policy, Ending.LOCKED, step.until, rotated, s, step.reason.text)
         if isinstance(step, Refuse):
             fields: dict[str, object] = {
                 "error": step.reason.text,
@@ -262,7 +286,7 @@ class Runner:
             retry_at=retry_at,
             **facts.of_error(error),
         )
-        return Result(policy, Ending.UNREADY, retry_at)
+        return Result(policy, Ending.UNREADY, retry_at, error=error.message)
 
     def _failed(
         self, policy: Policy, fields: dict[str, object], until: datetime | None = None

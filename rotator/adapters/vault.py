@@ -161,7 +161,10 @@ class VaultStore:
             mount, path = self._place(target)
             engine = self._engines.of(api, mount)
             if not isinstance(engine, V2):
-                raise Rejected(f"the mount {mount} is KV version 1, which keeps no earlier values")
+                raise Rejected(
+                    f"the mount {mount} is KV version 1, which keeps no earlier values",
+                    remedy="enable version 2 for it, or put the key back by hand: rotator adopt",
+                )
             values = (
                 documents.held(target, document, 0).value
                 for document in engine.earlier(api, mount, path)

@@ -164,7 +164,7 @@ class Keeper:
             return login
         raise Unauthenticated(
             f"the Vault token ends in {left:.0f} s, and a rotation may need {needed:.0f} s",
-            remedy="give the token or its role a longer TTL, or make it renewable",
+            remedy="give the token or its role a longer TTL, and a longer greatest one",
         )
 
     def after_denial(self, api: Api, denied: Login) -> Login | None:

@@ -113,7 +113,7 @@ def _denied(refused: Refused, _: str) -> RotatorError:
         return Unauthenticated(f"{refused.place}: Vault does not know our token (any more)")
     return NotPermitted(
         f"{refused.place}: permission denied, also right after a login",
-        remedy="grant the path in the policy of the token",
+        remedy="grant the path in the policy of the token; `rotator check --online` has the line",
     )
 
 

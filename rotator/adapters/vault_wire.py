@@ -176,7 +176,10 @@ def _operation(method: str, url: str) -> str:
 
 def failure(error: Exception, address: str, place: str) -> RotatorError:
     """What a request that had no answer is told as; nothing of the request is in it."""
-    unreached = Unavailable(f"{place}: Vault at {address} cannot be reached: {_root(error)}")
+    unreached = Unavailable(
+        f"{place}: Vault at {address} cannot be reached: {_root(error)}",
+        remedy="start it, check the network, or set `vault.address`",
+    )
     match error:
         case urllib3.exceptions.NewConnectionError():
             # By its class one that came too late.
@@ -184,9 +187,12 @@ def failure(error: Exception, address: str, place: str) -> RotatorError:
         case urllib3.exceptions.TimeoutError():
             return Unavailable(f"{place}: no answer from Vault at {address} in time")
         case urllib3.exceptions.SSLError():
+            plain = "WRONG_VERSION_NUMBER" in _root(error)
             return Unavailable(
                 f"{place}: no trust between us and Vault at {address}: {_root(error)}",
-                remedy="check `ca_cert`, and the client's certificate if Vault wants one",
+                remedy="it answers without TLS: is another port meant, or http on loopback?"
+                if plain
+                else "check `ca_cert`, and the client's certificate if Vault wants one",
             )
         case OSError():
             return Unavailable(

@@ -86,7 +86,9 @@ def _arize(arguments: Namespace) -> tuple[dict[str, object], Arize]:
         written["api_key"] = {"env": arguments.api_key_env}
     arize, faults = faults_of_arize(written, os.environ)
     if arize is None or faults:
-        raise ConfigError(faults or ["arize: cannot be used as given"])
+        # By itself well-formed, but for the one thing that is not free text.
+        name = "--api-key-env: is not the name of a variable; write one like ARIZE_API_KEY"
+        raise ConfigError(faults or [name])
     return written, arize
 
 

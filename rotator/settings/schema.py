@@ -32,6 +32,16 @@ def _policy_name(name: str) -> str:
     return name
 
 
+def _no_raw_key(text: str) -> str:
+    # Whoever gave the name may have liked such beginnings.
+    if re.match(r"ak-[A-Za-z0-9]{32}", text):
+        raise ValueError("looks like a raw key; write the id or the name that Arize shows of it")
+    return text
+
+
+KeyWords = Annotated[str, Field(min_length=1), AfterValidator(_no_raw_key)]
+
+
 class RateLimit(Section):
     """How many requests there may be."""
 
@@ -200,8 +210,8 @@ class KeyBindings(Section):
 class KeyChoice(Section):
     """Which key: by ``id``, or by ``name``."""
 
-    id: str | None = Field(default=None, min_length=1)
-    name: str | None = Field(default=None, min_length=1)
+    id: KeyWords | None = None
+    name: KeyWords | None = None
     space_id: str | None = None
     type: Literal["user", "service"] | None = None
     bindings: KeyBindings | None = None

@@ -18,6 +18,15 @@ policies:
   - unheard of
   - {nameless: true}
 """
+SOUND = """\
+arize: {api_key: {env: ARIZE_API_KEY}}
+files: {directory: .}
+policies:
+  - name: ci
+    key: {id: k1}
+    rotate: {before_expiry: 7d}
+    deliver: {path: ci, field: key}
+"""
 
 
 def help_of(capsys, *arguments):
@@ -32,6 +41,25 @@ def test_the_help_fits_a_terminal_of_24_lines_and_80_columns(capsys):
 
     assert len(lines) < 24, "the prompt needs one"
     assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize(
+    "line", ["adopt ci {}", "{}", "run --rotate {}", "status {}", "plan --config {}", "run --{}"]
+)
+def test_a_key_on_the_command_line_is_not_repeated(tmp_path, monkeypatch, line, capsys):
+    raw = "ak-Canary0on0the0command0line0of0a0person0in0a0hurry0"
+    (tmp_path / "rotator.yaml").write_text(SOUND, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ARIZE_API_KEY", "ak-management")
+    try:
+        code = main(line.format(raw).split())
+    except SystemExit as ended:
+        code = ended.code
+    assert 2 == code
+
+    shown = capsys.readouterr()
+    assert shown.err
+    assert "Canary" not in shown.err + shown.out
 
 
 def test_each_command_has_a_line_in_the_help(capsys):

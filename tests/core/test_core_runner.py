@@ -6,16 +6,17 @@ from datetime import timedelta
 
 import pytest
 from sim_network import Fault
-from sim_services import EPOCH
+from sim_services import EPOCH, now
 from sim_stage import Stage, said, virtual
 
 from rotator.events import Event
+from rotator.journal import Journal, Lease
 from rotator.model import Mint, Refuse, Selector, Wait
 from rotator.runner import Ending, Runner
 
 
-async def results(stage):
-    process = stage.begin()
+async def results(stage, *, demanded=False):
+    process = stage.begin(demanded=demanded)
     return await process.task, process
 
 
@@ -61,9 +62,51 @@ async def test_giving_up_behind_the_mint_does_not_claim_that_nothing_was_minted(
     _, process = await results(stage)
 
     (failed,) = told(process, Event.POLICY_FAILED)
-    assert "a service was not ready for 60s, and no key is undelivered" == failed["error"]
+    assert failed["error"].startswith("a service was not ready for 1m")
+    assert "s, and no key is undelivered; at last: the provider could not be" in failed["error"]
     assert stage.universe.subjects[0].born.raw != stage.held()
     assert ["rotation.delivered"] == [e for e in said(process) if e == "rotation.delivered"]
+
+
+@virtual
+async def test_a_pass_looks_once_more_when_its_patience_is_at_its_end():
+    stage = Stage()
+    stage.add()
+    stage.script += [("load", Fault.REFUSED)] * 100
+
+    _, process = await results(stage)
+
+    looks = [at for at, event, _, _ in process.actor.events if event == Event.POLICY_RETRYING]
+    assert looks[-1] - looks[0] >= timedelta(seconds=59)
+
+
+@virtual
+async def test_a_person_is_not_told_that_it_is_done_while_the_dead_hold_the_lease():
+    stage = Stage()
+    stage.add()
+    stage.script.append(("mint", Fault.KILLED_BEFORE))
+    await stage.come_by()
+
+    ends, process = await results(stage, demanded=True)
+
+    assert [(Ending.WELL, True)] == [(end.ending, end.rotated) for end in ends]
+    assert told(process, Event.POLICY_SKIPPED_LOCKED)
+    assert stage.arize.accepts(stage.held())
+
+
+@virtual
+async def test_nor_while_another_one_is_at_it_for_longer_than_there_is_patience():
+    stage = Stage()
+    stage.add()
+    theirs = Lease(owner="another", taken_at=now(), until=now() + timedelta(hours=1))
+    stage.shelf.journals["ci"] = (1, Journal(lease=theirs))
+
+    ends, process = await results(stage, demanded=True)
+
+    (failed,) = told(process, Event.POLICY_FAILED)
+    assert [Ending.FAILED] == [end.ending for end in ends]
+    assert "out_of_patience" == failed["error_code"]
+    assert failed["error"].startswith("not done in 1m1s: another holds the lease until")
 
 
 @virtual

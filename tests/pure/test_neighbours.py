@@ -8,6 +8,7 @@ from pure_builders import (
     MINUTE,
     NOW,
     SECOND,
+    by_name,
     current,
     in_flight,
     key,
@@ -22,8 +23,8 @@ from pure_builders import (
 
 from rotator.decide import decide
 from rotator.journal import Journal, PutBack
-from rotator.model import Retire, Selector
-from rotator.neighbours import claimed, of_another
+from rotator.model import Reason, Refuse, Retire, Selector
+from rotator.neighbours import claimed, is_about, naming, of_another, shared
 from rotator.views import fresh_keys
 
 LOST = snapshot(key(), new(), journal=in_flight())
@@ -31,6 +32,10 @@ LOST = snapshot(key(), new(), journal=in_flight())
 LATE = snapshot(key(), new(), journal=Journal(doubted=(rotation(mint(), mint()),)), policy=policy())
 OTHER = policy(name="other", selector=Selector(id="id-other"))
 BACK = PutBack(key_id="id-new", redacted="", fingerprint="", at=NOW, ends_at=NOW)
+
+
+def replace_back(key_id):
+    return BACK.model_copy(update={"key_id": key_id})
 
 
 def taken(journal, other=OTHER, s=LOST):
@@ -140,3 +145,37 @@ def test_anothers_key_is_neither_replaced_nor_revoked_as_lost():
     assert "mint_left_no_trace" == decide(replace(LOST, others=others)).reason.code
     assert isinstance(decide(LATE), Retire)
     assert not isinstance(decide(replace(LATE, others=others)), Retire)
+
+
+# --- one key of two policies ---
+
+
+def test_policies_are_found_by_the_id_or_the_name_that_they_give():
+    named, gone = by_name(), policy(name="gone", leaving=True)
+
+    assert {"id-other": [OTHER], "ci": [named]} == naming([OTHER, named, gone])
+
+
+@pytest.mark.parametrize(
+    ("rules", "journal", "expected"),
+    [
+        (policy(), Journal(), True),
+        (by_name(), Journal(), True),
+        (OTHER, Journal(), False),
+        (policy(), Journal(selector="id id-old", current=current("new")), False),
+        (OTHER, Journal(current=current("new", put_back=BACK)), False),
+        (OTHER, Journal(current=current("new", put_back=replace_back("id-old"))), True),
+    ],
+    ids=["by its id", "by its name", "another", "it went on", "another is back", "it is back"],
+)
+def test_a_policy_is_about_the_key_it_names_until_it_has_another(rules, journal, expected):
+    keys = key(), new(name="another name")
+
+    assert expected == is_about(snapshot(*keys, policy=rules, journal=journal), key())
+
+
+def test_a_key_that_is_shared_is_told_with_all_who_share_it():
+    text = "ak-old...old is the key of policy one, two too, whose consumers use it"
+    remedy = "let one policy deliver it to both places, or name another key"
+
+    assert Refuse(Reason("key_is_shared", text), remedy) == shared(key(), ["one", "two"])

@@ -85,7 +85,7 @@ def test_nor_where_two_policies_have_it(field):
     for policy in data["policies"]:
         policy["deliver"] = {"path": "p", "field": "f", "metadata": {"name": CANARY}}
         policy["deliver"][field] = CANARY
-        policy["key"] = {"name": CANARY}
+        policy["key"] = {"name": "ci"}
 
     text = said(json.dumps(data))
     assert "already" in text
@@ -181,3 +181,14 @@ def test_a_key_in_the_wrong_variable_is_not_repeated(name, value):
 
     assert "" != found
     assert not leaks(CANARY, found)
+
+
+@pytest.mark.parametrize("said_as", ["id", "name"])
+def test_a_raw_key_is_no_way_to_say_which_key_is_meant(said_as):
+    data = deepcopy(FULL)
+    data["policies"][0]["key"] = {said_as: CANARY}
+
+    text = said(json.dumps(data))
+    words = "looks like a raw key; write the id or the name that Arize shows of it"
+    assert f"policies[0].key.{said_as}: {words}" in text
+    assert not leaks(CANARY, text)

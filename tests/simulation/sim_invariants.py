@@ -399,7 +399,9 @@ class Judge:
             for key in self._world.arize.keys
             if key.name == subject.born.name and key.usable(now()) and key.id not in theirs
         ]
-        if values and [key.raw for key in alive] != list(values):
+        raws = [key.raw for key in alive]
+        # So may one that a rotation has refused, or lost.
+        if not values <= set(raws) if None in held else raws != list(values):
             raise Violation(f"S4: keys of {name} are left: {[key.redacted for key in alive]}")
         if not subject.acts and not subject.refused:
             self._assert_fresh(subject, alive)
