@@ -14,6 +14,10 @@ FACTS = ("key_id", "expires_at", "rotated_at", "redacted_key", "name")
 POD_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 
+#: As pydantic demands a set. Nobody asks.
+_NOT_TOLD: set[str] = set()
+
+
 class Section(BaseModel):
     """Frozen, strict about names, and quiet about its input, which may be a secret."""
 
@@ -21,6 +25,10 @@ class Section(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True
     )
+
+    def model_post_init(self, _: object, /) -> None:
+        """Forget which fields were written: ten thousand policies would keep megabytes of that."""
+        object.__setattr__(self, "__pydantic_fields_set__", _NOT_TOLD)
 
 
 def _kv_path(path: str) -> str:
