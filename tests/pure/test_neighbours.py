@@ -130,6 +130,13 @@ def test_what_it_does_not_know_may_be_ours(journal):
     assert set() == taken(journal)
 
 
+def test_each_place_in_its_journal_counts_beside_the_others():
+    busy = in_flight(key_id="id-other", key_name="another name")
+    also = {"current": current(), "retiring": (retiring("new"),)}
+
+    assert {"id-new"} == taken(busy.model_copy(update=also))
+
+
 def test_what_another_policy_names_is_not_ours():
     assert {"id-new"} == taken(Journal(), policy(selector=Selector(id="id-new")))
 
