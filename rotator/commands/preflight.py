@@ -161,8 +161,9 @@ class _Flight:
             self.store.findings.append(readiness.of_error(error))
             return
         for (part, _), lack in zip(places, lacks, strict=True):
-            if lack is not None:
-                part.findings.append(readiness.of_lack(lack))
+            # A journal and a target of one mount may lack the same.
+            if lack is not None and (finding := readiness.of_lack(lack)) not in part.findings:
+                part.findings.append(finding)
 
     async def look_at_spool(self) -> None:
         """See that it takes keys, once Vault is known to answer."""

@@ -85,6 +85,9 @@ class Screen:
         from rich.table import Table  # noqa: PLC0415
 
         line = Table.grid(padding=(0, 1, 0, 0), pad_edge=False)
+        for _ in filter(None, (lead, text)):
+            # A name that is too long for the terminal is what the line is about.
+            line.add_column(overflow="fold")
         line.add_row(*(self._text(Cell(part, style)) for part in (lead, text) if part))
         self._console.print(Padding(line, (0, 0, 0, indent), expand=False))
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from rotator.settings import hook_rules, schema
 from rotator.settings.http import Http
+from rotator.settings.sections import as_defaults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -82,7 +83,7 @@ def sound(data: Mapping[str, Any]) -> Parts:
         _sound(schema.Files, data.get("files")),
         _sound(schema.Spool, data.get("spool")),
         _sound(schema.Run, data.get("run", {})),
-        _sound(Http, data.get("http")),
+        _sound(Http, as_defaults(data["http"])) if "http" in data else None,
         policies,
         data.get("vault") is not None,
     )

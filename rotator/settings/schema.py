@@ -12,7 +12,15 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from rotator.settings.durations import Duration
 from rotator.settings.hooks import Hook, Sink
 from rotator.settings.http import Http
-from rotator.settings.sections import POD_TOKEN, Filled, KvPath, SecretSource, Section, as_list
+from rotator.settings.sections import (
+    POD_TOKEN,
+    Filled,
+    KvPath,
+    SecretSource,
+    Section,
+    as_defaults,
+    as_list,
+)
 from rotator.settings.windows import Cron, Zone
 
 REGIONS = ("us-central-1a", "us-east-1b", "eu-west-1a", "ca-central-1a")
@@ -281,5 +289,5 @@ class Root(Section):
     spool: Spool | None = None
     run: Run = Run()
     log: Log = Log()
-    http: Http | None = None
+    http: Annotated[Http | None, BeforeValidator(as_defaults)] = None
     policies: Annotated[tuple[Policy, ...], Filled]

@@ -51,6 +51,11 @@ def as_list(given: object) -> object:
     return [given] if isinstance(given, dict) else given
 
 
+def as_defaults(given: object) -> object:
+    """A section with nothing in it, of which the name alone was written, as all of its defaults."""
+    return {} if given is None else given
+
+
 def _variable(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         raise ValueError("is not the name of a variable; write one like ARIZE_API_KEY")

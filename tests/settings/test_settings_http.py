@@ -111,3 +111,14 @@ def test_without_a_file_a_variable_is_enough():
 def test_where_there_is_none_or_a_wrong_one_nothing_is_read():
     assert http_of([wrote(VALID)], {}) is None
     assert http_of([wrote(section("{listen: nowhere}"))], {}) is None
+
+
+@pytest.mark.parametrize("written", ["http:", "http: {}"])
+def test_the_page_needs_no_more_than_its_name(written, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = f"{VALID}{written}\n"
+
+    assert Http() == loaded(text).http
+    assert Http() == http_of([wrote(text)], {})
+    assert loaded(VALID).http is None
+    assert http_of([wrote(VALID)], {}) is None
