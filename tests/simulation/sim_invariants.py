@@ -389,8 +389,10 @@ class Judge:
         journal = self._world.shelf.journal(name)
         held = [self._world.shelf.value(target) for target in subject.policy.targets]
         values = {*held} - {None}
-        # Where a target holds nothing, any key may be the last one that anybody has.
-        if journal.rotation is not None or (journal.retiring and None not in held):
+        # Where nothing is in the store, any key may be the last one that anybody has; and where
+        # people have left a target empty, also one that a rotation has refused, or lost.
+        last = not values or (None in held and bool(subject.acts))
+        if journal.rotation is not None or (journal.retiring and not last):
             raise Violation(f"liveness: {name} has not come to rest: {shown(journal)}")
         self._assert_told(subject.policy, journal)
         theirs = {key.id for key in self._strangers()} | self._of_others(subject)
@@ -400,8 +402,7 @@ class Judge:
             if key.name == subject.born.name and key.usable(now()) and key.id not in theirs
         ]
         raws = [key.raw for key in alive]
-        # So may one that a rotation has refused, or lost.
-        if not values <= set(raws) if None in held else raws != list(values):
+        if not values <= set(raws) if last else raws != list(values):
             raise Violation(f"S4: keys of {name} are left: {[key.redacted for key in alive]}")
         if not subject.acts and not subject.refused:
             self._assert_fresh(subject, alive)
