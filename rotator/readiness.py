@@ -108,7 +108,7 @@ def of_own(s: Snapshot, *, kept: bool) -> Iterator[Finding]:
         yield Finding(
             "manager_not_followed",
             "this is the key that rotator itself works with, and the policy does not deliver it to"
-            " where `arize.api_key` is read: the old one is not revoked while it is read there",
+            " where `arize.api_key` is read: the next start may find one that was revoked",
             "read it from there, with `arize.api_key: {vault: …}`",
             note=True,
         )

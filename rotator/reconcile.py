@@ -143,8 +143,10 @@ class Reconciler:
             key = step.plan.source
         elif isinstance(step, Retire):
             key = next((one for one in s.keys if one.id == step.entry.key_id), None)
-        names = await self.gatherer.sharers(s, key) if key is not None else ()
-        return shared(key, names) if key is not None and names else None
+        if key is None:
+            return None
+        names = await self.gatherer.sharers(s, key)
+        return shared(key, names) if names else None
 
     async def _waited(self, s: Snapshot) -> bool:
         """Wait until a mint is due by the rate of requests; whether that took time.

@@ -201,13 +201,7 @@ class Runner:
         """Say what waits: the event of a hook or a file may be one of an earlier process."""
         s = result.snapshot
         if s is not None and behind(s):
-            self._world.emit(
-                Event.POLICY_PLANNED,
-                policy=result.policy.name,
-                reason="notification_is_due",
-                next_at=result.next_at,
-                **facts.of_current(s),
-            )
+            self._tell_planned(s, "notification_is_due", result.next_at)
         return result
 
     def _out_of_patience(self, result: Result, waited: timedelta) -> Result:
@@ -254,13 +248,13 @@ class Runner:
             # Told by the hook's own event, and not what a reader of plans wants to know.
             return
         self._planned[policy.name] = step.until
+        self._tell_planned(s, step.reason.code, step.until)
+
+    def _tell_planned(self, s: Snapshot, reason: str, next_at: datetime | None) -> None:
         fields = facts.of_current(s)
+        name = s.policy.name
         self._world.emit(
-            Event.POLICY_PLANNED,
-            policy=policy.name,
-            reason=step.reason.code,
-            next_at=step.until,
-            **fields,
+            Event.POLICY_PLANNED, policy=name, reason=reason, next_at=next_at, **fields
         )
 
     def _say_lingering(self, s: Snapshot) -> None:

@@ -131,7 +131,6 @@ class _Configured:
     def __init__(self, settings: Settings, read: ReadAnywhere, environ: Mapping[str, str]) -> None:
         self._read = read
         self._environ = environ
-        self._policies: dict[str, Policy] = {}
         self._neighbours: tuple[Policy, ...] = ()
         self.hooks: dict[str, Mapping[str, Hook]] = {}
         self.sinks: dict[str, Sequence[Sink]] = {}
@@ -142,9 +141,9 @@ class _Configured:
         self.hooks.update(hooks_of(new.root.policies, self._read, self._environ))
         self.sinks.clear()
         self.sinks.update(_sinks(new, self._read, self._environ))
-        gone = {name: replace(policy, leaving=True) for name, policy in self._policies.items()}
-        self._policies = gone | {policy.name: policy for policy in new.policies}
-        self._neighbours = tuple(self._policies.values())
+        known = {one.name: replace(one, leaving=True) for one in self._neighbours}
+        known.update((policy.name, policy) for policy in new.policies)
+        self._neighbours = tuple(known.values())
 
     def neighbours(self) -> tuple[Policy, ...]:
         """All policies that there have been; those that are configured no more are ``leaving``."""

@@ -141,6 +141,7 @@ async def test_a_pass_that_runs_out_of_patience_is_behind_and_the_next_one_tells
     assert (Ending.BEHIND, True) == (result.ending, result.rotated)
     assert 1 == fields(process, Event.PASS_COMPLETED)["behind"]
     assert "policy.failed" not in said(process)
+    assert "notification_is_due" == fields(process, Event.POLICY_PLANNED)["reason"]
     stage.script.clear()
     await asyncio.sleep(600)
     assert "notify.sent" in await stage.come_by()

@@ -32,10 +32,7 @@ LOST = snapshot(key(), new(), journal=in_flight())
 LATE = snapshot(key(), new(), journal=Journal(doubted=(rotation(mint(), mint()),)), policy=policy())
 OTHER = policy(name="other", selector=Selector(id="id-other"))
 BACK = PutBack(key_id="id-new", redacted="", fingerprint="", at=NOW, ends_at=NOW)
-
-
-def replace_back(key_id):
-    return BACK.model_copy(update={"key_id": key_id})
+OLD_BACK = BACK.model_copy(update={"key_id": "id-old"})
 
 
 def taken(journal, other=OTHER, s=LOST):
@@ -171,7 +168,7 @@ def test_policies_are_found_by_the_id_or_the_name_that_they_give():
         (OTHER, Journal(), False),
         (policy(), Journal(selector="id id-old", current=current("new")), False),
         (OTHER, Journal(current=current("new", put_back=BACK)), False),
-        (OTHER, Journal(current=current("new", put_back=replace_back("id-old"))), True),
+        (OTHER, Journal(current=current("new", put_back=OLD_BACK)), True),
     ],
     ids=["by its id", "by its name", "another", "it went on", "another is back", "it is back"],
 )
