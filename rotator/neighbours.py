@@ -10,7 +10,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from rotator.drift import doubted
-from rotator.model import Reason, Refuse
+from rotator.model import Mint, Reason, Refuse, Retire
 from rotator.views import current_keys, is_new, minted_by, succeeded
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rotator.journal import Journal, Rotation
     from rotator.keys import Key
-    from rotator.model import Policy, Snapshot
+    from rotator.model import Policy, Snapshot, Step
 
 
 def claimed(s: Snapshot) -> tuple[Key, ...]:
@@ -54,6 +54,15 @@ def is_about(s: Snapshot, key: Key) -> bool:
     return any(one.id == key.id for one in current_keys(s)) or (
         back is not None and back.key_id == key.id
     )
+
+
+def ended_by(s: Snapshot, step: Step) -> Key | None:
+    """The key that ``step`` would end, sooner or later, where that is still to be decided."""
+    if isinstance(step, Mint) and s.journal.rotation is None:
+        return step.plan.source
+    if isinstance(step, Retire):
+        return next((key for key in s.keys if key.id == step.entry.key_id), None)
+    return None
 
 
 def shared(key: Key, names: Iterable[str]) -> Refuse:

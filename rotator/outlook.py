@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rotator.decide import decide
 from rotator.model import Deliver, Locked, Mint, Notify, Refuse, Retire, Wait
+from rotator.neighbours import ended_by
 from rotator.notices import all_told
 from rotator.strategy import as_used
 from rotator.transitions import retired
 from rotator.views import current_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime, timedelta
 
     from rotator.errors import RotatorError
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 #: So many steps are looked ahead, and no further.
 _AHEAD = 100
+#: As a rule.
+NONE_BARRED: Mapping[str, Refuse] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +92,15 @@ def unseen(policy: str, error: RotatorError) -> Outlook:
     return Outlook(policy, "failed", None, error.code, error.message, remedy=error.remedy)
 
 
-def outlook(s: Snapshot) -> Outlook:
-    """Look ahead from ``s``, to the next thing that changes something."""
-    step = decide(s)
-    if isinstance(step, Notify) and isinstance(blocked := decide(all_told(s)), Refuse):
+def outlook(s: Snapshot, barred: Mapping[str, Refuse] = NONE_BARRED) -> Outlook:
+    """Look ahead from ``s``, to the next thing that changes something.
+
+    Args:
+        s: What was seen.
+        barred: By id, the keys that are not to be ended, as other policies are about them too.
+    """
+    step = _decide(s, barred)
+    if isinstance(step, Notify) and isinstance(blocked := _decide(all_told(s), barred), Refuse):
         step = blocked
     row = Outlook(
         policy=s.policy.name,
@@ -107,13 +116,16 @@ def outlook(s: Snapshot) -> Outlook:
     if len(found) == 1:
         key = as_used(s, found[0])
         row = replace(row, key_id=key.id, redacted_key=str(key.redacted), expires_at=key.expires_at)
-    return _ahead(s, step, row)
+    return _ahead(s, step, row, barred)
 
 
-def rotation_ahead(s: Snapshot) -> Outlook:
-    """Look past hooks, waits and old keys, to what happens to the key in use."""
+def rotation_ahead(s: Snapshot, barred: Mapping[str, Refuse] = NONE_BARRED) -> Outlook:
+    """Look past hooks, waits and old keys, to what happens to the key in use.
+
+    For ``barred`` see :func:`outlook`.
+    """
     s = all_told(s)
-    row = outlook(s)
+    row = outlook(s, barred)
     for _ in range(_AHEAD):
         if row.at is None or row.action not in {"retire", "wait"}:
             break
@@ -122,11 +134,17 @@ def rotation_ahead(s: Snapshot) -> Outlook:
         if isinstance(step, Retire):
             keys = tuple(key for key in s.keys if key.id != step.entry.key_id)
             s = replace(s, keys=keys, journal=retired(s, step.entry))
-        row = outlook(s)
+        row = outlook(s, barred)
     return row
 
 
-def _ahead(s: Snapshot, step: Step, row: Outlook) -> Outlook:
+def _decide(s: Snapshot, barred: Mapping[str, Refuse]) -> Step:
+    step = decide(s)
+    key = ended_by(s, step)
+    return barred.get(key.id, step) if key else step
+
+
+def _ahead(s: Snapshot, step: Step, row: Outlook, barred: Mapping[str, Refuse]) -> Outlook:
     match step:
         case Mint(plan=plan):
             return _minting(s, row, plan)
@@ -138,17 +156,17 @@ def _ahead(s: Snapshot, step: Step, row: Outlook) -> Outlook:
         case Locked(until=until) | Wait(until=None as until):
             return replace(row, at=until)
         case Wait(until=until) if until is not None:
-            return _waiting(s, replace(row, at=until), until)
+            return _waiting(s, replace(row, at=until), until, barred)
         case _:
             return row
 
 
-def _waiting(s: Snapshot, row: Outlook, until: datetime) -> Outlook:
+def _waiting(s: Snapshot, row: Outlook, until: datetime, barred: Mapping[str, Refuse]) -> Outlook:
     """What the wait is for, as far as it can be told today."""
     if s.policy.suspend:
         return row
     then = replace(s, now=until)
-    step = decide(then)
+    step = _decide(then, barred)
     if isinstance(step, Retire | Notify):
         return replace(row, action=type(step).__name__.lower())
     if isinstance(step, Mint):

@@ -107,7 +107,7 @@ class KeyIssuer(Protocol):
         ...
 
     async def depends_on(self, redacted_key: str) -> bool:
-        """Whether the management credential is that key, and its source has no other.
+        """Whether the source of the management credential has that key, and no other.
 
         Raises:
             RotatorError: The source cannot be read.

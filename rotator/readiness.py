@@ -108,7 +108,8 @@ def of_own(s: Snapshot, *, kept: bool) -> Iterator[Finding]:
         yield Finding(
             "manager_not_followed",
             "this is the key that rotator itself works with, and the policy does not deliver it to"
-            " where `arize.api_key` is read: the next start may find one that was revoked",
+            " where `arize.api_key` is read: the old one is not revoked, and the next start works"
+            " with it until it expires",
             "read it from there, with `arize.api_key: {vault: …}`",
             note=True,
         )

@@ -31,7 +31,7 @@ from rotator.model import (
     Snapshot,
     Wait,
 )
-from rotator.neighbours import shared
+from rotator.neighbours import ended_by, shared
 from rotator.rotation import Rotator, save
 
 if TYPE_CHECKING:
@@ -138,15 +138,9 @@ class Reconciler:
 
         Asked when it comes to that, and not at each look: it may take requests.
         """
-        key = None
-        if isinstance(step, Mint) and s.journal.rotation is None:
-            key = step.plan.source
-        elif isinstance(step, Retire):
-            key = next((one for one in s.keys if one.id == step.entry.key_id), None)
-        if key is None:
-            return None
-        names = await self.gatherer.sharers(s, key)
-        return shared(key, names) if names else None
+        key = ended_by(s, step)
+        names = await self.gatherer.sharers(s, key) if key else ()
+        return shared(key, names) if key and names else None
 
     async def _waited(self, s: Snapshot) -> bool:
         """Wait until a mint is due by the rate of requests; whether that took time.

@@ -14,18 +14,18 @@ from rotator import words
 from rotator.drift import verdict
 from rotator.flight import old_key_ends
 from rotator.notices import behind
-from rotator.outlook import Outlook, outlook, rotation_ahead, unseen
+from rotator.outlook import NONE_BARRED, Outlook, outlook, rotation_ahead, unseen
 from rotator.retirement import lingering, retires_at
 from rotator.suspension import overdue_since
 from rotator.views import born_at, current_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from rotator.errors import RotatorError
     from rotator.journal import Journal, Lease, Outcome, Record, Strategy
-    from rotator.model import Reason, Snapshot
+    from rotator.model import Reason, Refuse, Snapshot
 
 
 class State(StrEnum):
@@ -121,9 +121,9 @@ class Standing:
         return f"suspended, and overdue since {since}: {how}"
 
 
-def standing(s: Snapshot) -> Standing:
-    """The row of a policy that was looked at."""
-    row, found, lease = outlook(s), current_keys(s), _lease(s)
+def standing(s: Snapshot, barred: Mapping[str, Refuse] = NONE_BARRED) -> Standing:
+    """The row of a policy that was looked at; ``barred`` as :func:`~rotator.outlook.outlook`'s."""
+    row, found, lease = outlook(s, barred), current_keys(s), _lease(s)
     old_keys = tuple(
         sorted(_old_keys(s, row.redacted_key), key=lambda old: (old.until is None, old.until))
     )
@@ -132,7 +132,7 @@ def standing(s: Snapshot) -> Standing:
     return Standing(
         state=_state(s, row, worried=bool(worries)),
         outlook=row,
-        ahead=rotation_ahead(s),
+        ahead=rotation_ahead(s, barred),
         now=s.now,
         born_at=born_at(s, found[0]) if len(found) == 1 else None,
         old_keys=old_keys,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from rotator.ports import Emit
-    from rotator.secrets import Secret
+    from rotator.secrets import Redacted, Secret
 
 
 class Credential:
@@ -69,9 +69,28 @@ class Credential:
             candidates = (self._read, self._adopted)
             other = next((key for key in candidates if key is not None and key != refused), None)
             if other is not None:
-                self.current = other
-                self._emit(Event.MANAGEMENT_KEY_CHANGED, source="arize.api_key")
+                self._work_with(other)
             return other
+
+    async def hangs_on(self, key: Redacted) -> bool:
+        """Whether the source has ``key`` and no other; if it has another, that one is used.
+
+        What counts is the source, for the next start has nothing else: a process that went over
+        to the new key by itself does not need the old one any more, but whoever comes after it
+        does, as long as the environment or a file still has it.
+
+        Raises:
+            RotatorError: The source cannot be read.
+        """
+        async with self._lock:
+            if not (key.matches(self.current) or key.matches(self._read)):
+                return False
+            found = self._read = _checked(await self._source())
+            if key.matches(found):
+                return True
+            if key.matches(self.current):
+                self._work_with(found)
+            return False
 
     def _take_news(self, found: Secret) -> None:
         """Work with what somebody has put into the source since it was last read, if anything.
@@ -79,9 +98,12 @@ class Credential:
         A source that still has what it had says nothing about a key that was adopted since.
         """
         if found not in {self._read, self.current}:
-            self.current = found
-            self._emit(Event.MANAGEMENT_KEY_CHANGED, source="arize.api_key")
+            self._work_with(found)
         self._read = found
+
+    def _work_with(self, found: Secret) -> None:
+        self.current = found
+        self._emit(Event.MANAGEMENT_KEY_CHANGED, source="arize.api_key")
 
     def adopt(self, secret: Secret) -> None:
         """Work with ``secret`` from now on."""

@@ -161,15 +161,12 @@ class ArizeCalls:
         return Redacted.parse(redacted_key).matches(self._credential.current)
 
     async def depends_on(self, redacted_key: str) -> bool:
-        """Whether the management credential is that key, and its source has no other.
+        """Whether the source of the management credential has that key, and no other.
 
         Raises:
             RotatorError: The source cannot be read.
         """
-        own = self._credential.current
-        if own is None or not self.is_own(redacted_key):
-            return False
-        return await self._credential.instead_of(own) is None
+        return await self._credential.hangs_on(Redacted.parse(redacted_key))
 
     def adopt(self, secret: Secret) -> None:
         """Work with this management credential from now on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -67,10 +68,14 @@ def _services(services: Services) -> Iterator[str]:
 
 def _policies(services: Services, keys: Sequence[Chosen]) -> Iterator[str]:
     taken: set[str] = set()
+    names = Counter(one.key.name for one in keys)
     for chosen in sorted(keys, key=lambda one: (one.key.name, one.key.id)):
         key, name = chosen.key, _name(chosen.key, taken)
         taken.add(name)
         yield f"  # {_told(chosen)}"
+        if (alike := names[key.name]) > 1:
+            yield f"  # {alike} of these keys have this name. One that another has replaced, and that only"
+            yield "  # has its grace left, needs no policy: remove it here."
         yield f"  - name: {_flow(name)}"
         yield from _selector(chosen)
         yield f"    rotate: {_flow(_rules(key))}"

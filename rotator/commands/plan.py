@@ -14,10 +14,10 @@ from rotator.outlook import outlook, rotation_ahead, unseen
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from rotator.errors import RotatorError
-    from rotator.model import Snapshot
+    from rotator.model import Refuse, Snapshot
     from rotator.outlook import Outlook
 
 _LAYOUTS = (
@@ -54,9 +54,9 @@ def command(arguments: Namespace) -> int:
     return int(any(row.needs_a_person for row, _ in rows))
 
 
-def _seen(s: Snapshot) -> tuple[Outlook, Outlook]:
+def _seen(s: Snapshot, barred: Mapping[str, Refuse]) -> tuple[Outlook, Outlook]:
     """What comes next, and what happens to the key in use."""
-    return outlook(s), rotation_ahead(s)
+    return outlook(s, barred), rotation_ahead(s, barred)
 
 
 def _unseen(policy: str, error: RotatorError) -> tuple[Outlook, Outlook]:

@@ -7,7 +7,6 @@ wrong with one policy, or with one service, hides nothing of the others.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -15,14 +14,13 @@ from typing import TYPE_CHECKING
 from rotator import readiness
 from rotator.commands.common import counting
 from rotator.commands.here import around
+from rotator.commands.look import shared_keys
 from rotator.errors import NotPermitted, RotatorError
 from rotator.events import Event
 from rotator.journal import Journal
 from rotator.keys import Scope
 from rotator.model import Snapshot, Target
-from rotator.neighbours import shared
 from rotator.ports import Place
-from rotator.views import current_keys
 from rotator.wiring import connected
 
 if TYPE_CHECKING:
@@ -221,15 +219,8 @@ class _Flight:
         return [*readiness.of_policy(s, manager), *await self._shared(s)]
 
     async def _shared(self, s: Snapshot) -> list[Finding]:
-        """What another policy is about as well: the key, or one that is to go."""
-        leaving = {entry.key_id for entry in s.journal.retiring}
-        keys = [*current_keys(s), *(key for key in s.keys if key.id in leaving)]
-        found = []
-        for key in keys:
-            with suppress(RotatorError):
-                names = await self._services.reconciler.gatherer.sharers(s, key)
-                found += [readiness.of_refusal(shared(key, names))] if names else []
-        return found
+        refusals = await shared_keys(self._services.reconciler.gatherer, s)
+        return [readiness.of_refusal(one) for one in refusals.values()]
 
     def _manager(self) -> Key | None:
         """The key that we work with, where it is listed."""

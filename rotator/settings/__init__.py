@@ -203,7 +203,7 @@ def _warnings(parts: Parts, document: Document, environ: Mapping[str, str]) -> I
         words = "others can reach this, and get no more than a word without a token"
         yield line(document, ("http", "listen"), f"{words}; set http.token")
     for at, policy in parts.policies.items():
-        for spot, regret in rules.doubts(policy.rotate, ("policies", at, "rotate")):
+        for spot, regret in rules.doubts(policy, ("policies", at), parts.vault):
             yield line(document, spot, regret)
         for spot, regret in hook_rules.doubts(policy, ("policies", at), environ):
             yield line(document, spot, regret)

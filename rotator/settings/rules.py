@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rotator.secrets import Secret
     from rotator.settings.documents import Where
     from rotator.settings.parts import Parts
-    from rotator.settings.schema import Arize, Delivery, Policy, Rotate, Run, Vault
+    from rotator.settings.schema import Arize, Delivery, Policy, Run, Vault
 
 Complaint = tuple["Where", str]
 #: Bound of Arize on ``grace_period_seconds``.
@@ -166,15 +166,24 @@ def _of_arize(arize: Arize) -> Iterator[Complaint]:
     yield from of_way(("arize",), {"ca_cert": arize.ca_cert}, arize.proxy, arize.base_url)
 
 
-def doubts(rotate: Rotate, where: Where) -> Iterator[Complaint]:
+def doubts(policy: Policy, where: Where, vault: Vault | None) -> Iterator[Complaint]:
     """What works, and perhaps not as it was meant."""
+    rotate = policy.rotate
     if rotate.before_expiry and rotate.before_expiry < rotate.grace_period:
         text = "is shorter than the grace period: old keys will expire before their grace ends"
-        yield (*where, "before_expiry"), f"{text}; lengthen it"
+        yield (*where, "rotate", "before_expiry"), f"{text}; lengthen it"
     if rotate.max_age and rotate.max_age < rotate.min_interval:
         least = words.length(rotate.min_interval)
         text = f"is shorter than min_interval ({least}): keys grow older"
-        yield (*where, "max_age"), f"{text}; lengthen it, or shorten that"
+        yield (*where, "rotate", "max_age"), f"{text}; lengthen it, or shorten that"
+    for place, delivery in enumerate(policy.deliver if vault else ()):
+        mount = delivery.mount or (vault.mount if vault else "")
+        # Vault's API and its policies have a path like that, its `kv` commands have not.
+        for prefix in (f"{mount}/data/", f"{mount}/", "data/"):
+            if delivery.path.startswith(prefix):
+                text = f"begins with {prefix}, which lies below the mount {mount} then"
+                yield (*where, "deliver", place, "path"), f"{text}; leave it out if not so meant"
+                break
 
 
 def _of_vault(vault: Vault) -> Iterator[Complaint]:

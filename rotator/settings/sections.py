@@ -86,8 +86,8 @@ class SecretSource(Section):
     @model_validator(mode="before")
     @classmethod
     def _is_a_source(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            raise ValueError(  # noqa: TRY004 - pydantic wants this one
+        if not isinstance(given, dict) or "value" in given:
+            raise ValueError(
                 "a secret is not written here, but read from elsewhere: {env: NAME}, {file: PATH}"
                 " or {vault: {path: …, field: …}}"
             )

@@ -252,9 +252,24 @@ async def test_rotator_depends_on_a_key_that_its_source_has_and_no_other():
     await stage.issuer.keys(Scope())
     assert await stage.issuer.depends_on(shown) is True
     assert await stage.issuer.depends_on("ak-Can...xyz") is False
+    assert stage.events == []
     source.keys = [Secret(OTHER)]
     assert await stage.issuer.depends_on(shown) is False
     assert stage.issuer.is_own(shown) is False
+    assert stage.events == [(Event.MANAGEMENT_KEY_CHANGED, {"source": "arize.api_key"})]
+
+
+async def test_the_next_start_depends_on_a_key_that_this_one_has_gone_over_from():
+    source = Source(MANAGEMENT)
+    stage = Stage(page(), source=source)
+    old, new = str(Secret(MANAGEMENT).redacted), str(Secret(OTHER).redacted)
+    await stage.issuer.keys(Scope())
+    stage.issuer.adopt(Secret(OTHER))
+    assert await stage.issuer.depends_on(old) is True
+    source.keys = [Secret(OTHER)]
+    assert await stage.issuer.depends_on(old) is False
+    assert await stage.issuer.depends_on(new) is True
+    assert stage.events == []
 
 
 # Together.

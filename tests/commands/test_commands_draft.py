@@ -83,6 +83,13 @@ def test_the_management_key_is_marked():
     assert "; the key that rotator itself works with" in draft(SERVICES, [Chosen(key(), own=True)])
 
 
+def test_keys_of_one_name_are_told_apart_by_a_person():
+    text = draft(SERVICES, [Chosen(key()), Chosen(key(id="2")), Chosen(key("other"))])
+
+    assert 2 == text.count("# 2 of these keys have this name. One that another has replaced")
+    assert 3 == text.count("- name:")
+
+
 def test_it_may_be_a_directory(tmp_path):
     path = tmp_path / "rotator.yaml"
     services = Services({"api_key": {"env": "KEY"}}, None, "/var/keys", "{name}", "key")

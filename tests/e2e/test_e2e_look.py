@@ -156,6 +156,21 @@ def test_a_plan_warns_of_the_key_that_rotator_works_with(stage):
     assert "this is the key that rotator itself works with" in look(stage, "plan").out
 
 
+def test_what_two_policies_are_about_is_told_before_it_is_due(stage):
+    key = stage.arize.seed_user_key("ci", created_at=stage.now - DAY)
+    for name in ("one", "two"):
+        stage.add_policy(name, key, max_age="30d")
+        stage.put(name, api_key=key[1])
+    stage.policies[1]["key"] = {"name": "ci"}
+
+    run, plan = look(stage, "status", "--json"), look(stage, "plan")
+
+    assert (1, 1) == (run.code, plan.code)
+    assert {"person"} == {row["state"] for row in rows_of(run).values()}
+    assert "is the key of policy two too, whose consumers use it" in plan.out
+    assert 2 == plan.out.count("remedy: let one policy deliver it to both places")
+
+
 # --- history ---
 
 

@@ -23,8 +23,8 @@ from pure_builders import (
 
 from rotator.decide import decide
 from rotator.journal import Journal, PutBack
-from rotator.model import Reason, Refuse, Retire, Selector
-from rotator.neighbours import claimed, is_about, naming, of_another, shared
+from rotator.model import Mint, Reason, Refuse, Retire, Selector
+from rotator.neighbours import claimed, ended_by, is_about, naming, of_another, shared
 from rotator.views import fresh_keys
 
 LOST = snapshot(key(), new(), journal=in_flight())
@@ -183,3 +183,22 @@ def test_a_key_that_is_shared_is_told_with_all_who_share_it():
     remedy = "let one policy deliver it to both places, or name another key"
 
     assert Refuse(Reason("key_is_shared", text), remedy) == shared(key(), ["one", "two"])
+
+
+def test_a_rotation_ends_the_key_that_it_begins_with_and_no_other_step_of_it_does():
+    due = snapshot(key(expires_at=NOW + HOUR))
+    again = snapshot(key(), journal=in_flight(mint(at=NOW - HOUR)))
+
+    assert key(expires_at=NOW + HOUR) == ended_by(due, decide(due))
+    assert isinstance(decide(again), Mint)
+    assert ended_by(again, decide(again)) is None
+    assert ended_by(snapshot(key()), decide(snapshot(key()))) is None
+
+
+def test_a_retirement_ends_the_key_that_it_names_if_it_is_listed():
+    journal = Journal(retiring=(retiring(at=NOW),))
+    gone, there = snapshot(key(), journal=journal), snapshot(key(), key("ret"), journal=journal)
+    step = Retire(Reason("retirement_is_due", ""), journal.retiring[0])
+
+    assert key("ret") == ended_by(there, step)
+    assert ended_by(gone, step) is None

@@ -28,10 +28,11 @@ from pure_builders import (
 
 from rotator.errors import Rejected
 from rotator.journal import Journal
-from rotator.model import Choice, Target
+from rotator.model import Choice, Reason, Refuse, Target
 from rotator.outlook import Outlook, Write, outlook, rotation_ahead, unseen
 
 SOON = key(expires_at=NOW + 14 * DAY)
+SHARED = Refuse(Reason("key_is_shared", "two have it"), "name another key")
 WHY_SOON = {
     "reason": "key_near_expiry",
     "text": "expires 2026-12-07 08:31 UTC, and is replaced 14d before",
@@ -213,6 +214,28 @@ def test_a_refusal_to_come_is_told_today():
     assert ("refuse", "key_near_expiry", NOW + 66 * DAY) == act(s)
     assert seen.text.endswith("a reissue must not guess them")
     assert seen.remedy.startswith("write them under `key.bindings`")
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "at"), [(SOON.expires_at, None), (key().expires_at, NOW + 66 * DAY)]
+)
+def test_a_key_that_is_shared_is_not_rotated_now_or_later(expires_at, at):
+    s = snapshot(key(expires_at=expires_at))
+
+    for seen in (outlook(s, {"id-old": SHARED}), rotation_ahead(s, {"id-old": SHARED})):
+        assert ("refuse", at) == (seen.action, seen.at)
+        assert ("two have it", "name another key") == (seen.text, seen.remedy)
+    assert outlook(s) == outlook(s, {"id-other": SHARED})
+
+
+@pytest.mark.parametrize("at", [NOW, NOW + TICK])
+def test_an_old_key_that_is_shared_stays_and_holds_up_what_comes_after(at):
+    entry = retiring(at=at)
+    s = snapshot(key(), key("ret"), journal=Journal(retiring=(entry,)))
+    barred = {entry.key_id: SHARED}
+
+    assert "retire" == outlook(s).action
+    assert ["refuse"] * 2 == [outlook(s, barred).action, rotation_ahead(s, barred).action]
 
 
 def test_where_nothing_is_due_there_is_no_time():

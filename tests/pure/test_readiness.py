@@ -278,7 +278,8 @@ def test_a_start_that_would_not_find_the_new_management_key_is_told_before(own, 
     expected = Finding(
         "manager_not_followed",
         "this is the key that rotator itself works with, and the policy does not deliver it to"
-        " where `arize.api_key` is read: the next start may find one that was revoked",
+        " where `arize.api_key` is read: the old one is not revoked, and the next start works"
+        " with it until it expires",
         "read it from there, with `arize.api_key: {vault: …}`",
         note=True,
     )

@@ -214,6 +214,7 @@ def test_an_unknown_key_is_met_with_the_nearest_known_one(old, new, expected):
         (", token: {env: VAULT_TOKEN}", "", "5: vault.auth.token", "is missing; add it"),
         ("{env: VAULT_TOKEN}", "[1]", "5: vault.auth.token", SOURCES),
         ("{env: ARIZE_API_KEY}", "k", "2: arize.api_key", SOURCES),
+        ("{env: ARIZE_API_KEY}", "{value: k}", "2: arize.api_key", SOURCES),
         (
             "{env: ARIZE_API_KEY}",
             "{}",

@@ -114,6 +114,40 @@ def test_an_age_that_min_interval_does_not_allow_is_warned_of():
 
 
 @pytest.mark.parametrize(
+    ("place", "prefix", "mount"),
+    [
+        ("path: secret/data/apps", "secret/data/", "secret"),
+        ("path: secret/apps", "secret/", "secret"),
+        ("path: data/apps", "data/", "secret"),
+        ("mount: kv/ci, path: kv/ci/data/apps", "kv/ci/data/", "kv/ci"),
+    ],
+)
+def test_a_path_that_repeats_its_mount_is_warned_of(place, prefix, mount):
+    words = f"begins with {prefix}, which lies below the mount {mount} then"
+    assert (
+        f"rotator.yaml:10: policies[0].deliver.path: {words}; leave it out if not so meant",
+    ) == loaded(changed(("path: apps/ci/arize", place))).warnings
+
+
+@pytest.mark.parametrize("place", ["path: secrets/data", "mount: kv, path: secret/apps"])
+def test_a_path_that_only_looks_like_it_is_not(place):
+    assert () == loaded(changed(("path: apps/ci/arize", place))).warnings
+
+
+def test_in_a_directory_there_is_no_mount_to_repeat():
+    assert (
+        ()
+        == loaded(
+            changed(
+                ("path: apps/ci/arize", "path: data/apps"),
+                ("vault:\n  address: https://vault:8200\n", "files:\n  directory: /keys\n"),
+                ("  auth: {method: token, token: {env: VAULT_TOKEN}}\n", ""),
+            )
+        ).warnings
+    )
+
+
+@pytest.mark.parametrize(
     ("metadata", "expected"),
     [
         (
