@@ -74,8 +74,8 @@ def _policies(services: Services, keys: Sequence[Chosen]) -> Iterator[str]:
         taken.add(name)
         yield f"  # {_told(chosen)}"
         if (alike := names[key.name]) > 1:
-            yield f"  # {alike} of these keys have this name. One that another has replaced, and that only"
-            yield "  # has its grace left, needs no policy: remove it here."
+            yield f"  # {alike} of these keys have this name. One that another has replaced already,"
+            yield "  # and that has its grace left only, needs no policy: remove it here."
         yield f"  - name: {_flow(name)}"
         yield from _selector(chosen)
         yield f"    rotate: {_flow(_rules(key))}"
