@@ -74,7 +74,7 @@ def _policies(services: Services, keys: Sequence[Chosen]) -> Iterator[str]:
         taken.add(name)
         yield f"  # {_told(chosen)}"
         if (alike := names[key.name]) > 1:
-            yield f"  # {alike} of these keys have this name. One that another has replaced already,"
+            yield f"  # {alike} of these keys have this name. One that another has replaced,"
             yield "  # and that has its grace left only, needs no policy: remove it here."
         yield f"  - name: {_flow(name)}"
         yield from _selector(chosen)
