@@ -48,6 +48,9 @@ class Console:
             rows = [f"{head}  {said.replace(TIE, ' ')}".rstrip()]
         else:
             rows = [head, *_wrapped(said, width)]
+        if policy and len(head) > width:
+            # A long name has a row of its own, and is not broken: it may be copied from there.
+            rows[:1] = [head.removesuffix(policy).rstrip(), *_wrapped(policy, width)]
         rows += [row for part in _tail(line) for row in _wrapped(printable(part), width)]
         return "\n".join(
             [self._painted(rows[0], level, colour, event), *map(self._dimmed, rows[1:])]

@@ -177,6 +177,16 @@ def test_a_rotation_of_which_little_is_known_is_shown(shown):
     )
 
 
+def test_a_name_too_long_for_the_row_has_one_of_its_own(shown):
+    name = "platform." + "a-very-long-name-" * 3 + "of-a-key"
+
+    assert [
+        "info  rotation.started",
+        f"               {name}",
+        "               refresh of ak-def...uvw, key_near_expiry, grace 1h",
+    ] == shown(Event.ROTATION_STARTED, **ROTATION | {"policy": name, "grace_seconds": 3600})
+
+
 def test_the_level_has_its_colour_and_the_time_is_dim(monkeypatch):
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("FORCE_COLOR", "1")
