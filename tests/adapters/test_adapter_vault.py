@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from rotator import traceparent
+from rotator.adapters import vault_calls
 from rotator.adapters.vault import AppRoleAuth, TokenAuth, VaultOptions, VaultStore
-from rotator.adapters.vault_auth import Keeper
+from rotator.adapters.vault_auth import Keeper, Login
 from rotator.errors import (
     NotFound,
     NotPermitted,
@@ -346,6 +347,14 @@ class TestTokens:
 
         assert isinstance(await failure(opened().read(TARGET)), Unavailable)
 
+    async def test_who_answers_without_tls_is_told_as_that(self, opened, vault):
+        store = opened(address=vault.url.replace("http:", "https:"))
+
+        error = await failure(store.read(TARGET))
+
+        assert isinstance(error, Unavailable)
+        assert error.remedy == "it answers without TLS: is another port meant, or http on loopback?"
+
     async def test_a_page_in_place_of_a_login_is_no_answer_of_vault(self, opened, vault):
         vault.fails("page", on="login", status=200)
         store = opened(AppRoleAuth("role", lambda: Secret("secret-id")))
@@ -402,6 +411,29 @@ class TestTokens:
         assert [(Event.VAULT_LOGIN, 1), (Event.VAULT_RENEWED, 300)] == [
             (event, login.ttl) for event, login in keeper.news
         ]
+
+    async def test_what_nobody_foresaw_does_not_end_the_care_for_the_token(
+        self, opened, monkeypatch
+    ):
+        monkeypatch.setattr(vault_calls, "_PAUSE", 0.01)
+        monkeypatch.setattr(vault_calls, "_LONG_PAUSE", 0.01)
+        loop, logins, cared_for = asyncio.get_running_loop(), [], asyncio.Event()
+
+        class Odd:
+            method = "odd"
+
+            def log_in(self, api):
+                api.use(None)
+                logins.append(self)
+                if len(logins) == 2:
+                    raise ZeroDivisionError
+                if len(logins) == 4:
+                    loop.call_soon_threadsafe(cared_for.set)
+                return Login.of(TOKEN, self.method, 0.1, renewable=False)
+
+        await opened(Odd()).read(TARGET)
+
+        await asyncio.wait_for(cared_for.wait(), 10)
 
 
 class TestCalls:
