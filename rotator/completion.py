@@ -14,6 +14,7 @@ from rotator.model import Held
 from rotator.retirement import had_by_nobody
 from rotator.rotation import accepted_in_time, save
 from rotator.secrets import Redacted
+from rotator.views import lacking
 
 if TYPE_CHECKING:
     from rotator.journal import Record, Retiring
@@ -30,14 +31,13 @@ class Finisher:
     async def copy(self, s: Snapshot, step: Deliver) -> Snapshot | None:
         """Copy the key to the targets that lack it; whether that held, the next look tells."""
         world = self._world
-        for held in s.held:
-            if held.value != step.secret:
-                metadata = metadata_of(held.target, step.key, step.secret, s.now)
-                written = await world.store.write(held, step.secret, metadata)
-                if isinstance(written, Held):
-                    fields = facts.of_rotation(s) | facts.of_key(step.key)
-                    fields |= {"target": str(held.target), "target_version": written.version}
-                    world.emit(Event.KEY_DELIVERED, **fields)
+        for held in lacking(s, step.secret):
+            metadata = metadata_of(held.target, step.key, step.secret, s.now)
+            written = await world.store.write(held, step.secret, metadata)
+            if isinstance(written, Held):
+                fields = facts.of_rotation(s) | facts.of_key(step.key)
+                fields |= {"target": str(held.target), "target_version": written.version}
+                world.emit(Event.KEY_DELIVERED, **fields)
         return None
 
     async def promote(self, s: Snapshot, step: Promote) -> Snapshot | None:

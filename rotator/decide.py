@@ -11,7 +11,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rotator import words
-from rotator.drift import key_was_revoked_elsewhere, store_has_drifted, stray_key_appeared
+from rotator.drift import (
+    key_was_revoked_elsewhere,
+    store_has_drifted,
+    stray_key_appeared,
+    target_is_empty,
+)
 from rotator.flight import (
     delivery_is_incomplete,
     delivery_is_unrecorded,
@@ -22,13 +27,23 @@ from rotator.flight import (
     spooled_key_is_spent,
     too_many_mints,
 )
-from rotator.model import Locked, Reason, Refuse, Snapshot, Step, Wait
+from rotator.model import (
+    Deliver,
+    Locked,
+    Reason,
+    Refuse,
+    Restore,
+    Snapshot,
+    Step,
+    Wait,
+)
 from rotator.notices import notification_is_due, upcoming
 from rotator.retirement import moments, retirement_is_due
 from rotator.strategy import choose, minting
 from rotator.suspension import policy_is_suspended
 from rotator.views import (
     age_due,
+    clock_refusal,
     current_keys,
     expiry_due,
     not_found,
@@ -38,6 +53,9 @@ from rotator.views import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+#: Steps that no clock makes wrong.
+_AT_ANY_TIME = (Deliver, Restore, Wait, Locked, Refuse)
+
 
 def decide(s: Snapshot) -> Step:
     """The next step for ``s``; always the same one for the same snapshot."""
@@ -45,7 +63,16 @@ def decide(s: Snapshot) -> Step:
     if isinstance(step, Refuse) or (isinstance(step, Wait) and not step.soon):
         # Nothing is to be done to a key now, whatever the reason: time for those who are to hear.
         step = notification_is_due(s) or step
-    return _respect_lease(s, step)
+    return _respect_lease(s, _respect_clock(s, step))
+
+
+def _respect_clock(s: Snapshot, step: Step) -> Step:
+    """By a clock that is wrong nothing is begun, ended or recorded.
+
+    It would be the wrong key, or keep others away, for as long as the clock is off. A key that only
+    we have is delivered all the same, for that is right at any time.
+    """
+    return step if isinstance(step, _AT_ANY_TIME) else clock_refusal(s) or step
 
 
 def _respect_lease(s: Snapshot, step: Step) -> Step:
@@ -151,6 +178,7 @@ CHECKS: tuple[Callable[[Snapshot], Step | None], ...] = (
     policy_is_leaving,
     key_near_expiry,
     key_reached_max_age,
+    target_is_empty,
     store_has_drifted,
     retirement_is_due,
     stray_key_appeared,

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rotator.journal import Retiring
-from rotator.model import OnDrift, Reason, Refuse, Retire, Wait
+from rotator.model import Deliver, OnDrift, Reason, Refuse, Retire, Wait
 from rotator.retirement import retirement_is_due
 from rotator.strategy import as_used, choose, minting
 from rotator.views import (
@@ -76,6 +76,24 @@ def _was_held(s: Snapshot) -> bool:
     return s.now < last.old_valid_until
 
 
+def target_is_empty(s: Snapshot) -> Step | None:
+    """A target is new in the policy, or was emptied, and another has what belongs there: copy it.
+
+    Relies on exactly one current key. Only of a key that we have delivered ourselves, and proved,
+    the secret is known to be right. Where all targets are empty nobody has it any more.
+    """
+    key, current = current_keys(s)[0], s.journal.current
+    empty = [str(held.target) for held in s.held if held.value is None]
+    values = (held.value for held in s.held if held.value is not None)
+    if not empty or current is None or current.key_id != key.id or s.journal.rotation is not None:
+        return None
+    for value in values:
+        if value.fingerprint == current.fingerprint and key.redacted.matches(value):
+            text = f"{', '.join(empty)} holds no key, and another target has {key.redacted}"
+            return Deliver(Reason("target_is_empty", text), key, value)
+    return None
+
+
 def store_has_drifted(s: Snapshot) -> Step | None:
     """The store holds another key than the provider's current one. Relies on exactly one of those.
 
@@ -87,14 +105,30 @@ def store_has_drifted(s: Snapshot) -> Step | None:
     if held is None:
         return None
     reason, lease = _drift(s, key, held), s.journal.lease
-    if lease is not None and lease.until > s.now:
+    if lease is not None and lease.binds(s.now):
         # Somebody is putting another key there by hand: not worth an alarm yet.
         return Wait(reason, lease.until, soon=True)
-    if doubted(s) and held.value is not None:
+    if _may_be_our_doing(s, held):
         at = _not_too_often(s)
         return Wait(reason, at) if at > s.now else minting(reason, choose(s, key, keep_date=True))
     remedy = f"put the right key back, or run `rotator run --rotate {s.policy.name}`"
     return _repaired(s, reason, key, remedy)
+
+
+def _may_be_our_doing(s: Snapshot, held: Held) -> bool:
+    """Whether a request that a rotation had given up may have done it, and nobody else need have.
+
+    A late mint leaves the store as it was. A late write, where check-and-set does not stop it,
+    comes no later than its process wakes up; what is there after that somebody has put there.
+    """
+    if held.value is None:
+        return False
+    late, current = doubted(s), s.journal.current
+    left = [current.fingerprint] if current else [one.fingerprint for one in late]
+    mints = [mint for one in late for mint in one.mints]
+    return bool(late) and (
+        held.value.fingerprint in left or any(s.now - mint.at < 2 * PAUSE for mint in mints)
+    )
 
 
 def _not_too_often(s: Snapshot) -> datetime:
@@ -197,7 +231,7 @@ def _drifted(s: Snapshot, key: Key) -> Held | None:
     """A target that holds something else than ``key``, the current one.
 
     Not believed just after a rotation, while a listing may still show what was before. One of
-    several that holds nothing is new in the policy, for all we know; all of them were emptied.
+    several that holds nothing is filled from the others (:func:`target_is_empty`).
     """
     key, current = as_used(s, key), s.journal.current
     if current is not None and s.now < current.since + s.limits.settle:

@@ -76,6 +76,7 @@ COMMON = ("policy", "reason", "key_id", "redacted_key", "expires_at")
 
 _ROTATION = ("rotation_id", "strategy", "old_key_id", "old_redacted_key")
 _ERROR = ("error", "error_code", "remedy")
+_GRACE = ("grace_deadline", "grace_seconds_left")
 _BY_HAND = ("target", "target_version", "old_redacted_key", "owner")
 _HOOK = ("rotation_id", "file", "hook", "kind", "attempt")
 #: Groups of events that concern a policy.
@@ -223,8 +224,9 @@ CATALOGUE: dict[Event, Meaning] = {
     ),
     Event.ROTATION_RESUMED: Meaning(
         "warning",
-        "A rotation that somebody began is carried on.",
-        (*_ROTATION, "grace_seconds", "new_expires_at", "attempt"),
+        "A rotation that somebody began is carried on. Its level rises with the grace, as that of "
+        "`rotation.delivery_failed` does.",
+        (*_ROTATION, "grace_seconds", "new_expires_at", "attempt", *_GRACE),
     ),
     Event.KEY_MINTED: Meaning(
         "info",
@@ -241,14 +243,14 @@ CATALOGUE: dict[Event, Meaning] = {
     Event.MINT_AMBIGUOUS: Meaning(
         "warning",
         "The answer to a mint never came. The next look at the provider's keys tells whether it "
-        "happened.",
-        (*_ROTATION, *_ERROR, "retry_at"),
+        "happened. Its level rises with the grace, as that of `rotation.delivery_failed` does.",
+        (*_ROTATION, *_ERROR, "retry_at", *_GRACE),
     ),
     Event.DELIVERY_FAILED: Meaning(
         "warning",
         "The store did not take the new key; tried again with growing urgency. Becomes an error "
         "when half of the grace is gone, critical in its last tenth.",
-        (*_ROTATION, *_ERROR, "target", "attempt", "grace_deadline", "grace_seconds_left"),
+        (*_ROTATION, *_ERROR, "target", "attempt", *_GRACE),
     ),
     Event.KEY_DELIVERED: Meaning(
         "info",

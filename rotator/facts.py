@@ -45,7 +45,7 @@ def of_journal(journal: Journal) -> dict[str, object]:
     return {
         "reason": rotation.reason,
         "rotation_id": rotation.id,
-        "strategy": rotation.mints[-1].strategy if rotation.mints else None,
+        "strategy": rotation.last_mint.strategy,
         "old_key_id": rotation.key_id,
         "old_redacted_key": rotation.redacted,
     }

@@ -111,7 +111,7 @@ def too_many_mints(s: Snapshot) -> Step | None:
     rotation = s.journal.rotation
     if rotation is None or len(rotation.mints) < s.limits.mints:
         return None
-    last, pause = rotation.mints[-1].at, s.policy.min_interval
+    last, pause = rotation.last_mint.at, s.policy.min_interval
     deadline = _access_ends(s)
     if deadline is not None and deadline > last:
         pause = min(pause, max((deadline - last) / 2, s.limits.retry_budget))
@@ -134,7 +134,7 @@ def raw_key_was_lost(s: Snapshot) -> Step | None:
     """
     rotation = s.journal.rotation
     fresh = fresh_keys(s)
-    if rotation is None or rotation.last_mint is None or not fresh:
+    if rotation is None or not fresh:
         return None
     lost = fresh[0]
     text = f"{lost.redacted} was minted for rotation {rotation.id} and never reached the store"
@@ -156,7 +156,7 @@ def old_key_is_gone(s: Snapshot) -> Step | None:
     if rotation is None or fresh_keys(s) or _old_key(s, rotation) is not None:
         return None
     named, last = rotation.selector != str(s.policy.selector), rotation.last_mint
-    if last is None or s.now < last.at + (s.limits.settle if named else PAUSE):
+    if s.now < last.at + (s.limits.settle if named else PAUSE):
         return None
     text = f"{rotation.redacted} is gone, and rotation {rotation.id} has brought no other key"
     return Fail(Reason("old_key_is_gone", text))
@@ -167,8 +167,7 @@ def mint_left_no_trace(s: Snapshot) -> Step | None:
     rotation = s.journal.rotation
     if rotation is None or fresh_keys(s):
         return None
-    last = rotation.last_mint
-    settled = last.at + s.limits.settle if last else s.now
+    settled = rotation.last_mint.at + s.limits.settle
     if settled > s.now:
         text = "the last mint was not answered; a listing will show whether it happened"
         return Wait(Reason("mint_is_settling", text), settled, soon=True)
@@ -192,7 +191,7 @@ def _owner_may_live(s: Snapshot, rotation: Rotation, reason: Reason) -> Step | N
     Skipped when the old key would not outlast the wait.
     """
     last, lease = rotation.last_mint, s.journal.lease
-    if last is None or last.owner == s.me:
+    if last.owner == s.me:
         return None
     deadline = _access_ends(s)
     if deadline is not None and deadline - s.now < 2 * s.limits.handover:

@@ -119,6 +119,7 @@ class Gatherer:
             me=world.me,
             limits=world.limits,
             spooled=await self._opened(found.spooled, found.journal),
+            astray=world.clock.astray,
         )
         if claims := claimed(s):
             s = replace(s, others=await self._others(s, claims))
@@ -140,9 +141,12 @@ class Gatherer:
                 continue
             try:
                 journal, _ = await self._world.store.load(policy.name)
-            except Unreadable:
-                continue
-            found |= of_another(s, claims, policy, journal)
+            except (Unreadable, NotPermitted, NotFound, Rejected):
+                # Whose it is stays open, so that nobody's access may depend on the answer: not
+                # theirs, if we took such a key, nor ours, if we waited for them.
+                found |= {key.id for key in claims if name in {None, key.name}}
+            else:
+                found |= of_another(s, claims, policy, journal)
         return frozenset(found)
 
     async def sharers(self, s: Snapshot, key: Key) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     NonNegativeInt,
@@ -36,6 +37,8 @@ HISTORY = 20
 #: a key that nobody revokes. The document stays within 100 kB.
 DOUBTS = 50
 
+#: What a clock that is kept is never ahead by, and one that is corrected even less.
+_FUTURE = timedelta(hours=1)
 #: Years that a moment may lie in: what is computed from it stays within the calendar.
 _FIRST_YEAR, _LAST_YEAR = 2000, 9000
 
@@ -46,8 +49,17 @@ def _sane(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_sane)]
-Length = Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=100_000))]
+def _written(value: object) -> object:
+    """Ours are texts. Pydantic would make sense of a number or a truth, which are damage."""
+    if isinstance(value, int | float):
+        raise ValueError("is no text")  # noqa: TRY004 - pydantic wants this one
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_sane)]
+Length = Annotated[
+    timedelta, BeforeValidator(_written), Field(ge=timedelta(0), le=timedelta(days=100_000))
+]
 Strategy = Literal["refresh", "reissue"]
 Outcome = Literal["completed", "repaired", "failed", "rolled_back"]
 
@@ -62,15 +74,22 @@ class _Document(BaseModel):
 
 
 class Lease(_Document):
-    """Who may mint for this policy, and until when. A lease that has run out binds nobody."""
+    """Who may mint for this policy, and until when. A lease that has run out binds nobody.
+
+    Nor does one that was taken in the future: by a clock that nobody follows.
+    """
 
     owner: str
     taken_at: Moment
     until: Moment
 
+    def binds(self, now: datetime) -> bool:
+        """Whether somebody holds it ``now``."""
+        return self.until > now and self.taken_at <= now + _FUTURE
+
     def is_anothers(self, me: str, now: datetime) -> bool:
         """Whether somebody else than ``me`` holds it ``now``."""
-        return self.owner != me and self.until > now
+        return self.owner != me and self.binds(now)
 
 
 class PutBack(_Document):
@@ -137,12 +156,13 @@ class Rotation(_Document):
     siblings: tuple[str, ...] = ()
     #: When the old secret stops, if a refresh already went out; else None.
     grace_deadline: Moment | None = None
-    mints: tuple[Mint, ...] = ()
+    #: At least one: the first is written with the rotation itself.
+    mints: Annotated[tuple[Mint, ...], Field(min_length=1)]
 
     @property
-    def last_mint(self) -> Mint | None:
-        """The latest try, or None before the first."""
-        return self.mints[-1] if self.mints else None
+    def last_mint(self) -> Mint:
+        """The latest try."""
+        return self.mints[-1]
 
 
 class Retiring(_Document):

@@ -21,7 +21,7 @@ from rotator.model import Reason, Refuse
 from rotator.notices import noted
 from rotator.secrets import Redacted
 from rotator.strategy import choose
-from rotator.views import current_keys, not_found, wanted_id
+from rotator.views import clock_refusal, current_keys, not_found, wanted_id
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -215,8 +215,10 @@ def _taken(s: Snapshot, **changes: object) -> Journal:
 
 
 def _busy(s: Snapshot) -> Refuse | None:
-    """Somebody is at it, or was."""
+    """Somebody is at it, or was; or nobody can say when."""
     lease, rotation = s.journal.lease, s.journal.rotation
+    if refusal := clock_refusal(s):
+        return refusal
     if lease is not None and lease.is_anothers(s.me, s.now):
         text = f"{lease.owner} holds the lease until {words.moment(lease.until)}"
         return Refuse(Reason("another_holds_the_lease", text), remedy="try again after that")

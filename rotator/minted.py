@@ -35,5 +35,5 @@ def _ending(s: Snapshot, plan: Plan, key: Key) -> Key:
     rotation = s.journal.rotation
     if plan.strategy != "refresh" or key.id != plan.source.id or rotation is None:
         return key
-    ends = rotation.mints[-1].at + plan.grace
+    ends = rotation.last_mint.at + plan.grace
     return replace(key, expires_at=min(ends, key.expires_at) if key.expires_at else ends)

@@ -204,6 +204,8 @@ class Snapshot:
     spooled: tuple[Spooled, ...] = ()
     #: Ids of keys that look like ours, and may be another policy's.
     others: frozenset[str] = frozenset()
+    #: By how much the provider's clock is ahead of ``now``, where that is too much to be followed.
+    astray: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

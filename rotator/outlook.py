@@ -12,7 +12,7 @@ from rotator.neighbours import ended_by
 from rotator.notices import all_told
 from rotator.strategy import as_used
 from rotator.transitions import retired
-from rotator.views import current_keys
+from rotator.views import current_keys, lacking
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -120,11 +120,11 @@ def outlook(s: Snapshot, barred: Mapping[str, Refuse] = NONE_BARRED) -> Outlook:
 
 
 def rotation_ahead(s: Snapshot, barred: Mapping[str, Refuse] = NONE_BARRED) -> Outlook:
-    """Look past hooks, waits and old keys, to what happens to the key in use.
+    """Look past hooks, waits, copies and old keys, to what happens to the key in use.
 
     For ``barred`` see :func:`outlook`.
     """
-    s = all_told(s)
+    s = _filled(all_told(s))
     row = outlook(s, barred)
     for _ in range(_AHEAD):
         if row.at is None or row.action not in {"retire", "wait"}:
@@ -138,6 +138,15 @@ def rotation_ahead(s: Snapshot, barred: Mapping[str, Refuse] = NONE_BARRED) -> O
     return row
 
 
+def _filled(s: Snapshot) -> Snapshot:
+    """Once the key in use is copied to where there is none."""
+    step = decide(s)
+    if not isinstance(step, Deliver) or s.journal.rotation is not None:
+        return s
+    held = (replace(one, value=one.value or step.secret) for one in s.held)
+    return replace(s, held=tuple(held))
+
+
 def _decide(s: Snapshot, barred: Mapping[str, Refuse]) -> Step:
     step = decide(s)
     key = ended_by(s, step)
@@ -149,8 +158,7 @@ def _ahead(s: Snapshot, step: Step, row: Outlook, barred: Mapping[str, Refuse]) 
         case Mint(plan=plan):
             return _minting(s, row, plan)
         case Deliver(secret=secret):
-            lacking = (held.target for held in s.held if held.value != secret)
-            return replace(row, writes=_writes(lacking))
+            return replace(row, writes=_writes(one.target for one in lacking(s, secret)))
         case Refuse(remedy=remedy, until=until):
             return replace(row, remedy=remedy, at=until)
         case Locked(until=until) | Wait(until=None as until):

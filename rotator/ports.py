@@ -282,6 +282,11 @@ class Clock(Protocol):
         """Wait."""
         ...
 
+    @property
+    def astray(self) -> timedelta | None:
+        """By how much the provider's clock is ahead, where that is too much to be followed."""
+        ...
+
 
 class Emit(Protocol):
     """Says that something happened. Never blocks, never raises."""

@@ -14,7 +14,7 @@ from rotator import words
 from rotator.decide import decide
 from rotator.errors import Temporary
 from rotator.keys import KeyType
-from rotator.model import Choice, Locked, Plan, Refuse
+from rotator.model import Choice, Deliver, Locked, Plan, Refuse
 from rotator.notices import all_told
 from rotator.strategy import choose
 from rotator.views import current_keys, expiry_due
@@ -88,7 +88,7 @@ def of_policy(s: Snapshot, manager: Key | None) -> Iterator[Finding]:
             )
     for held in s.held:
         # Without a key, what to do about that comes first.
-        if held.value is None and found:
+        if held.value is None and found and not isinstance(decide(s), Deliver):
             yield Finding(
                 "target_is_empty",
                 f"{held.target} holds no key; the next rotation puts one there",

@@ -69,7 +69,7 @@ def is_under_way(s: Snapshot) -> bool:
     ends = (one.old_valid_until for one in journal.history if one.old_valid_until is not None)
     return (
         bool(journal.rotation or journal.retiring or journal.notices or s.spooled or doubted(s))
-        or (lease is not None and lease.until > s.now)
+        or (lease is not None and lease.binds(s.now))
         or back
         or any(end > s.now for end in ends)
         or s.policy.leaving

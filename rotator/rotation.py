@@ -27,7 +27,7 @@ from rotator.strategy import privileges_differ, spooled_key_differs
 from rotator.views import fresh_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Iterable
 
     from rotator.journal import Journal
     from rotator.listings import Listings
@@ -109,7 +109,7 @@ class Rotator:
         except Superseded:
             await self._give_up(s, minted)
             held = ()
-        for one in held:
+        for one in (one for one in held if one.value == step.secret):
             fields = facts.of_rotation(s) | facts.of_key(step.key)
             fields |= {"target": str(one.target), "target_version": one.version}
             world.emit(Event.KEY_RESTORED, **fields)
@@ -134,8 +134,7 @@ class Rotator:
         try:
             minted = await self._mint(plan)
         except Ambiguous as error:
-            emit = self._world.emit
-            emit(Event.MINT_AMBIGUOUS, **facts.of_rotation(s), **facts.of_error(error))
+            self._emit_urgently(s, Event.MINT_AMBIGUOUS, **facts.of_error(error))
             return None
         except RotatorError as error:
             await self._write_off(s, _taken_back(s, error))
@@ -157,7 +156,10 @@ class Rotator:
             return None
         danger = round(self._world.clock.monotonic() - answered_at, 6)
         seen = after_mint(s, plan, minted, held)
-        self._emit_delivered(seen or s, held, danger, answered_at - asked_at)
+        new: dict[str, object] = {"redacted_key": minted.secret.redacted}
+        new |= facts.of_key(seen.keys[-1]) if seen else {}
+        delivered = [one for one in held if one.value == minted.secret]
+        self._emit_delivered(s, new, delivered, danger, answered_at - asked_at)
         self._say_unspooled(s, unspooled)
         await self._spent(s, entry)
         return replace(seen, delivery=Delivery(danger, proved)) if seen else None
@@ -227,18 +229,31 @@ class Rotator:
 
     def _emit_begun(self, s: Snapshot, step: Mint, *, resumed: bool) -> None:
         rotation = s.journal.rotation
-        fields = facts.of_rotation(s) | facts.of_key(step.plan.source)
+        fields = facts.of_key(step.plan.source)
         fields |= {"grace_seconds": step.plan.grace, "new_expires_at": step.plan.expires_at}
         if resumed and rotation is not None:
             fields |= {"reason": step.reason.code, "attempt": len(rotation.mints)}
-        self._world.emit(Event.ROTATION_RESUMED if resumed else Event.ROTATION_STARTED, **fields)
+            self._emit_urgently(s, Event.ROTATION_RESUMED, **fields)
+        else:
+            self._world.emit(Event.ROTATION_STARTED, **facts.of_rotation(s) | fields)
+
+    def _emit_urgently(self, s: Snapshot, event: Event, **fields: object) -> None:
+        """With a level that rises as the old key's grace runs out: whoever lost a key may again."""
+        now, ends = self._world.clock.now(), old_key_ends(s)
+        level = facts.urgency(ends - now if ends else None, s.policy.grace)
+        fields = facts.of_rotation(s) | facts.of_grace(ends, now) | fields
+        self._world.emit(event, level=level, **fields)
 
     def _emit_delivered(
-        self, s: Snapshot, held: tuple[Held, ...], danger: float, minting: float
+        self,
+        s: Snapshot,
+        new: dict[str, object],
+        held: Iterable[Held],
+        danger: float,
+        minting: float,
     ) -> None:
         fields = facts.of_rotation(s) | facts.of_grace(old_key_ends(s), self._world.clock.now())
-        if s.keys:
-            fields |= facts.of_key(s.keys[-1])
+        fields |= new
         self._world.emit(Event.KEY_MINTED, duration_seconds=round(minting, 6), **fields)
         for one in held:
             self._world.emit(

@@ -64,7 +64,7 @@ class InFlight:
     reason: str
     started_at: datetime
     old_redacted_key: str
-    strategy: Strategy | None
+    strategy: Strategy
     tries: int
 
 
@@ -184,13 +184,12 @@ def in_flight(journal: Journal) -> InFlight | None:
     rotation = journal.rotation
     if rotation is None:
         return None
-    mint = rotation.last_mint
     return InFlight(
         rotation_id=rotation.id,
         reason=rotation.reason,
         started_at=rotation.started_at,
         old_redacted_key=rotation.redacted,
-        strategy=mint.strategy if mint else None,
+        strategy=rotation.last_mint.strategy,
         tries=len(rotation.mints),
     )
 
@@ -198,7 +197,7 @@ def in_flight(journal: Journal) -> InFlight | None:
 def _lease(s: Snapshot) -> Lease | None:
     """Whoever may mint; a lease that has run out binds nobody."""
     lease = s.journal.lease
-    return lease if lease and lease.until > s.now else None
+    return lease if lease and lease.binds(s.now) else None
 
 
 def _old_keys(s: Snapshot, used: str | None) -> Iterator[OldKey]:
@@ -220,7 +219,7 @@ def _old_keys(s: Snapshot, used: str | None) -> Iterator[OldKey]:
 
 
 def _worries(s: Snapshot, row: Outlook, drift: Reason | None) -> Iterator[str]:
-    if not row.needs_a_person:
+    if not row.needs_a_person and row.action != "deliver":
         for target in row.empty_targets:
             yield f"{target} holds no key; the next rotation puts one there"
     if drift is not None and drift.text != row.text:

@@ -202,6 +202,10 @@ def lifetime_of(s: Snapshot, key: Key) -> timedelta | None:
     current = s.journal.current
     if current is not None and current.key_id == key.id and current.lifetime is not None:
         return current.lifetime
+    rotation = s.journal.rotation
+    if rotation is not None and rotation.key_id == key.id and rotation.last_mint.lifetime:
+        # As it was planned: what is listed by now may tell of a grace, or not tell.
+        return rotation.last_mint.lifetime
     given_at, ends = _rotated_at(s, key) or key.created_at, _given_end(s, key)
     if ends is None or given_at is None:
         return None

@@ -38,7 +38,6 @@ def begun(s: Snapshot, reason: Reason, plan: Plan, rotation_id: str) -> Journal:
 
     ``rotation_id`` names a new rotation; one in flight keeps its own.
     """
-    rotation = s.journal.rotation or _rotation(s, reason, plan, rotation_id)
     mint = Mint(
         owner=s.me,
         at=s.now,
@@ -48,12 +47,13 @@ def begun(s: Snapshot, reason: Reason, plan: Plan, rotation_id: str) -> Journal:
         lifetime=plan.lifetime,
         grace=plan.grace if plan.strategy == "refresh" else None,
     )
+    before = s.journal.rotation
+    mints = (*before.mints, mint) if before else (mint,)
+    rotation = before or _rotation(s, reason, plan.source, rotation_id, mints)
     deadline = rotation.grace_deadline
     if plan.strategy == "refresh" and deadline is None:
         deadline = s.now + plan.grace
-    rotation = rotation.model_copy(
-        update={"mints": (*rotation.mints, mint), "grace_deadline": deadline}
-    )
+    rotation = rotation.model_copy(update={"mints": mints, "grace_deadline": deadline})
     return s.journal.changed(s.now, lease=_lease(s), rotation=rotation)
 
 
@@ -101,7 +101,8 @@ def refused(s: Snapshot, key: Key | None, error: RotatorError) -> Journal:
         lease=None,
         rotation=None,
         retiring=retiring,
-        doubted=_doubted(s, rotation),
+        # Of a key without an id nobody can tell which one it is, before a listing shows it.
+        doubted=_doubted(s, rotation) if key else (rotation, *doubted(s)),
         history=(record, *s.journal.history),
     )
 
@@ -133,7 +134,7 @@ def completed(s: Snapshot, key: Key, secret: Secret, danger_seconds: float | Non
     Should somebody have given this one up before, it stays all the same.
     """
     rotation = _in_flight(s)
-    mint = rotation.mints[-1]
+    mint = rotation.last_mint
     ends = _old_ends(s, rotation, mint)
     outcome: Outcome = "repaired" if len(rotation.mints) > 1 else "completed"
     record = _record(s, key, outcome, ends, danger_seconds)
@@ -195,8 +196,9 @@ def _lease(s: Snapshot) -> Lease:
     return Lease(owner=s.me, taken_at=taken_at, until=s.now + s.limits.lease)
 
 
-def _rotation(s: Snapshot, reason: Reason, plan: Plan, rotation_id: str) -> Rotation:
-    key = plan.source
+def _rotation(
+    s: Snapshot, reason: Reason, key: Key, rotation_id: str, mints: tuple[Mint, ...]
+) -> Rotation:
     before = next((held.value for held in s.held if held.value is not None), None)
     return Rotation(
         id=rotation_id,
@@ -209,6 +211,7 @@ def _rotation(s: Snapshot, reason: Reason, plan: Plan, rotation_id: str) -> Rota
         fingerprint=before.fingerprint if before else None,
         expires_at=as_used(s, key).expires_at,
         siblings=tuple(sorted(other.id for other in s.keys if other.id != key.id)),
+        mints=mints,
     )
 
 
@@ -295,7 +298,7 @@ def _record(
     return Record(
         rotation=rotation.id,
         reason=rotation.reason,
-        strategy=rotation.mints[-1].strategy,
+        strategy=rotation.last_mint.strategy,
         outcome=outcome,
         started_at=rotation.started_at,
         finished_at=s.now,

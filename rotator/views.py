@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rotator.journal import Current, Mint, Retiring, Rotation
-    from rotator.model import Snapshot, Spooled
+    from rotator.model import Held, Snapshot, Spooled
     from rotator.secrets import Secret
 
 
@@ -100,6 +100,17 @@ def _recorded(current: Current, status: KeyStatus) -> Key:
         expires_at=current.expires_at,
         created_by=current.created_by,
     )
+
+
+def clock_refusal(s: Snapshot) -> Refuse | None:
+    """Our clock or the provider's is wrong by hours, so that no moment means anything."""
+    if s.astray is None:
+        return None
+    off = words.length(abs(s.astray))
+    way = "behind" if s.astray > timedelta(0) else "ahead of"
+    text = f"this machine's clock is {off} {way} the provider's, too far to be followed"
+    remedy = "set the clock (NTP); if it is right, see what stands between us and the provider"
+    return Refuse(Reason("clock_is_astray", text), remedy)
 
 
 def not_found(s: Snapshot, key_id: str | None) -> Refuse:
@@ -298,6 +309,16 @@ def not_before(s: Snapshot, due: datetime, expiry: datetime | None = None) -> da
     if expiry is not None and expiry > last:
         pause = min(pause, (expiry - last) / 2)
     return max(due, last + pause)
+
+
+def lacking(s: Snapshot, secret: Secret) -> tuple[Held, ...]:
+    """The targets that ``secret``, the new key or else the current one, is to be copied to.
+
+    With a rotation in flight these are all that have something else, for that was there before.
+    Without one, somebody has put it there, and only what is empty is ours to fill.
+    """
+    others = (held for held in s.held if held.value != secret)
+    return tuple(held for held in others if s.journal.rotation is not None or held.value is None)
 
 
 def in_use(s: Snapshot, entry: Retiring) -> bool:

@@ -86,6 +86,9 @@ class _Loop(asyncio.SelectorEventLoop):
 
 
 class _Clock:
+    #: It is right.
+    astray = None
+
     def now(self) -> datetime:
         return _EPOCH + timedelta(seconds=self.monotonic())
 

@@ -30,8 +30,8 @@ _TOLERANCE = timedelta(seconds=1)
 _RESOLUTION = timedelta(seconds=1)
 #: A greater difference is reported and not followed. A wrong ``Date``, from a proxy or a cache,
 #: moves every expiry and every end of a grace period at once; within an hour that is harmless, and
-#: clocks that are kept at all do not stray further. The time stamps in a journal stay consistent
-#: on an uncorrected clock, and keys are rotated days, not hours, before they expire.
+#: clocks that are kept at all do not stray further. Which of the two is wrong nobody knows then, so
+#: that nothing is begun and nothing ended by either.
 _LIMIT = timedelta(hours=1)
 _NONE = timedelta()
 #: Goes on while the machine is suspended, where there is such a clock.
@@ -99,6 +99,11 @@ class SystemClock:
     def now(self) -> datetime:
         """Aware UTC, corrected by the provider's clock when they differ by more than a second."""
         return self._local() + self._skew.value
+
+    @property
+    def astray(self) -> timedelta | None:
+        """The provider's lead, where it is too great to be followed."""
+        return self._skew.ignored
 
     def monotonic(self) -> float:
         """Seconds since an arbitrary moment, never going back."""

@@ -187,7 +187,7 @@ def _read(file: Path) -> _Stored:
         envelope = json.loads(text)
         version, document = envelope["version"], envelope["data"]
         previous = envelope.get("previous")
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         version, document, previous = None, None, None
     if type(version) is not int or version < 1 or not isinstance(document, dict):
         # Without the parser's words: they may quote the secret.

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 #: With what a crash left of one: the same name, with a dot before and `.draft` behind.
-_NAME = re.compile(r"\.?([a-z0-9][a-z0-9._-]*)~([0-9a-f]{16})~([1-9][0-9]?)\.sealed(?:\.draft)?")
+_NAME = re.compile(r"(\.)?([a-z0-9][a-z0-9._-]*)~([0-9a-f]{16})~([1-9][0-9]?)\.sealed(?(1)\.draft)")
 _MAGIC = b"rotator spool 1\n"
 #: Bytes. A key has some 50, and its envelope a few hundred.
 _LARGEST = 65_536
@@ -141,9 +141,9 @@ class SealedSpool:
         with translated(self._directory), contextlib.suppress(FileNotFoundError):
             names = [(path, _NAME.fullmatch(path.name)) for path in self._directory.iterdir()]
             found = {
-                (name[2], int(name[3]))
+                (name[3], int(name[4]))
                 for path, name in names
-                if name and name[1] == policy and _content(path) is not None
+                if name and name[2] == policy and _content(path) is not None
             }
             return tuple(Spooled(policy, *one) for one in sorted(found))
         return ()
@@ -248,10 +248,11 @@ def _content(file: Path) -> bytes | None:
         descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
+    facts = os.fstat(descriptor)
+    if not stat.S_ISREG(facts.st_mode) or facts.st_size > _LARGEST:
+        os.close(descriptor)
+        return None
     with os.fdopen(descriptor, "rb") as handle:
-        facts = os.fstat(handle.fileno())
-        if not stat.S_ISREG(facts.st_mode) or facts.st_size > _LARGEST:
-            return None
         text = handle.read(_LARGEST)
     if file.suffix == ".draft" and _MAGIC.startswith(text):
         return b""

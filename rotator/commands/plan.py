@@ -29,7 +29,7 @@ _ACTIONS = {
     "restore": "deliver the key on this disk",
     "destroy": "destroy a spent key on this disk",
     "fail": "record that the rotation has failed",
-    "deliver": "finish the delivery",
+    "deliver": "copy the key to where it lacks",
     "promote": "prove and record",
     "retire": "revoke the old key",
     "notify": "tell the hooks",
@@ -99,7 +99,8 @@ def _notes(row: Outlook, ahead: Outlook, now: datetime) -> Iterator[str]:
         yield "a process that starts later has what `arize.api_key` reads by then"
     for write in row.writes or ahead.writes:
         yield f"writes {write.secret}: {', '.join(write.fields)}"
-    for target in () if row.needs_a_person else row.empty_targets:
+    settled = row.needs_a_person or row.action == "deliver"
+    for target in () if settled else row.empty_targets:
         yield (
             f"{target} holds no key; the next rotation puts one there"
             f" (now: rotator run --rotate {row.policy})"

@@ -21,6 +21,8 @@ HOUR = timedelta(hours=1)
 class Clock:
     """Stands still at NOW, save for a correction; its durations are the loop's."""
 
+    astray = None
+
     def __init__(self):
         self.correction = timedelta()
         self.observed = []

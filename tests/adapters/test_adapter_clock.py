@@ -79,6 +79,15 @@ def test_an_absurd_date_is_reported_once_and_not_followed(ahead):
     assert skew.value == NONE
 
 
+def test_a_clock_that_is_too_far_off_says_so_until_it_is_not():
+    clock = SystemClock(Emitted(), wall=lambda: NOW, steady=lambda: 0.0)
+    assert clock.astray is None
+    clock.observe(NOW + timedelta(hours=2), NONE)
+    assert abs(clock.astray - timedelta(hours=2)) <= SECOND
+    clock.observe(NOW, NONE)
+    assert clock.astray is None
+
+
 def test_an_absurd_date_leaves_an_earlier_correction_in_place():
     skew = Skew()
     seen(skew, 60 * SECOND)

@@ -7,7 +7,7 @@ import pytest
 from sim_network import Fault
 from sim_stage import Stage, virtual
 
-from rotator.errors import Unreadable
+from rotator.errors import NotPermitted, Unreadable
 from rotator.model import Choice, Selector
 
 
@@ -35,31 +35,49 @@ async def test_a_neighbours_new_key_is_not_taken_for_a_lost_one(strategy, fault)
     assert held == set(stage.alive("ci"))
 
 
-class Newer:
-    """A store in which a newer rotator has written the journal of "two"."""
+NEWER = Unreadable("was written by a newer rotator", remedy="upgrade this one")
+DENIED = NotPermitted("permission denied")
 
-    def __init__(self, store):
-        self._store = store
+
+class Closed:
+    """A store in which the journal of "two" cannot be read."""
+
+    def __init__(self, store, error=NEWER):
+        self._store, self._error = store, error
 
     def __getattr__(self, name):
         return getattr(self._store, name)
 
     async def load(self, policy):
         if policy == "two":
-            raise Unreadable("was written by a newer rotator", remedy="upgrade this one")
+            raise self._error
         return await self._store.load(policy)
 
 
+@pytest.mark.parametrize("error", [NEWER, DENIED], ids=["newer", "denied"])
+@pytest.mark.parametrize("strategy", [Choice.REFRESH, Choice.REISSUE])
 @virtual
-async def test_a_neighbour_whose_journal_cannot_be_read_keeps_no_key_waiting():
-    stage = two_of_one_name(Choice.REISSUE)
-    stage.universe.around = lambda world: replace(world, store=Newer(world.store))
-    stage.script.append(("create", Fault.LOST))
-
+async def test_a_neighbour_whose_journal_cannot_be_read_keeps_no_key_waiting(strategy, error):
+    """Nor does it lose one: what may be theirs is left alone, and what was lost is minted again."""
+    stage = two_of_one_name(strategy)
     await stage.come_by()
+    await asyncio.sleep(3700)
+    theirs = stage.held("two")
+    stage.universe.around = lambda world: replace(world, store=Closed(world.store, error))
+    stage.script.append(("refresh" if strategy is Choice.REFRESH else "create", Fault.KILLED_AFTER))
+    before = stage.held("one")
 
-    assert stage.held("one") != stage.universe.subjects[0].born.raw
-    assert stage.arize.accepts(stage.held("one"))
+    one = stage.universe.subjects[0].policy
+    process = stage.universe.once([one], demanded=True)
+    stage.universe.subjects[0].demands += 1
+    await process.ended()
+    for _ in range(14):
+        await asyncio.sleep(300)
+        await stage.universe.come_by([one])
+        assert stage.arize.accepts(stage.held("one"))
+
+    assert before != stage.held("one")
+    assert stage.arize.accepts(theirs)
 
 
 # One key, named by its id and by its name.
@@ -114,6 +132,6 @@ async def test_whose_journal_cannot_be_read_is_not_asked():
     stage = Stage(era="B")
     stage.add("one", key_name="ci")
     joined(stage)
-    stage.universe.around = lambda world: replace(world, store=Newer(world.store))
+    stage.universe.around = lambda world: replace(world, store=Closed(world.store))
 
     assert "rotation.completed" in await stage.come_by()

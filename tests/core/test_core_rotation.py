@@ -2,12 +2,14 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sim_network import Fault
 from sim_services import now
-from sim_stage import DAY, HOUR, Stage, fields, virtual
+from sim_stage import DAY, HOUR, Stage, fields, said, virtual
 
+from rotator.errors import Unavailable
 from rotator.events import Event
 from rotator.keys import Bindings, OrgBinding, Role, SpaceBinding
 from rotator.model import Choice, Selector
@@ -403,3 +405,132 @@ async def test_a_key_that_is_listed_and_cannot_be_found_is_not_taken_for_gone():
     assert "rotation.retire_failed" in told
     assert "rotation.retired" in await stage.come_by()
     assert [stage.held()] == stage.alive()
+
+
+@virtual
+async def test_a_refused_key_whose_answer_was_cut_off_is_found_and_revoked():
+    stage = Stage()
+    stage.universe.network.spreads = 30
+    stage.add(bounded=True, selector=Selector(name="ci"))
+    stage.script = [("create", Fault.TRUNCATED)]
+
+    assert "rotation.key_refused" in await stage.come_by()
+    assert 2 == len(stage.alive())
+
+    stage.universe.network.spreads = 0
+    await stage.universe.rest()
+    stage.universe.assert_at_rest()
+    assert [stage.held()] == stage.alive()
+
+
+@virtual
+async def test_of_a_key_whose_answer_was_cut_off_only_what_is_known_is_told():
+    stage = Stage()
+    stage.add()
+    stage.script = [("refresh", Fault.TRUNCATED)]
+    process = stage.begin()
+    await process.ended()
+
+    told = fields(process, Event.KEY_DELIVERED)
+    assert Secret(stage.held()).redacted == told["redacted_key"]
+    assert "key_id" not in told
+
+
+class HalfClosed:
+    """A store that takes nothing at the second target."""
+
+    def __init__(self, store):
+        self._store = store
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    async def write(self, held, secret, metadata):
+        if held.target.path == "apps/ci/1":
+            await asyncio.sleep(1)
+            raise Unavailable("503")
+        return await self._store.write(held, secret, metadata)
+
+
+@virtual
+async def test_a_target_that_has_not_taken_the_key_is_not_said_to_have_it():
+    stage = Stage()
+    stage.add(targets=2)
+    stage.universe.around = lambda world: replace(world, store=HalfClosed(world.store))
+    process = stage.begin()
+    await process.ended(300)
+
+    said = [one["target"] for _, event, _, one in process.actor.events if event in DELIVERED]
+    assert ["apps/ci/0#api_key"] == said
+
+
+DELIVERED = {Event.KEY_DELIVERED, Event.KEY_RESTORED}
+
+
+@virtual
+async def test_a_target_that_is_new_gets_the_key_in_use_without_a_rotation():
+    stage = Stage()
+    policy = stage.add(strategy=Choice.REISSUE)
+    await stage.come_by()
+    (subject,) = stage.universe.subjects
+    more = replace(policy.targets[0], path="apps/ci/more")
+    stage.shelf.put(more.path, sibling="theirs")
+    stage.universe.change(subject, targets=(*policy.targets, more))
+
+    assert "rotation.delivered" in await stage.come_by()
+
+    assert stage.held() == stage.shelf.value(more)
+    assert "theirs" == stage.shelf.read(more.path)[1]["sibling"]
+    assert 1 == len(stage.journal().history)
+    await stage.universe.rest()
+    assert [stage.held()] == stage.alive(), "the old key is revoked in its time"
+
+
+@pytest.mark.parametrize(("minutes", "level"), [(10, "warning"), (35, "error"), (55, "critical")])
+@virtual
+async def test_a_rotation_that_is_resumed_is_said_louder_the_less_grace_is_left(minutes, level):
+    stage = Stage()
+    stage.add()
+    stage.script = [("refresh", Fault.KILLED_AFTER), ("create", Fault.LOST)]
+    await stage.begin().ended()
+    await asyncio.sleep(60 * minutes)
+    process = stage.begin()
+    await process.ended()
+
+    levels = {event: told for _, event, told, _ in process.actor.events if told}
+    assert level == levels[Event.ROTATION_RESUMED] == levels[Event.MINT_AMBIGUOUS]
+    assert 3600 - 60 * minutes == pytest.approx(
+        fields(process, Event.MINT_AMBIGUOUS)["grace_seconds_left"], abs=60
+    )
+
+
+@pytest.mark.parametrize("hours", [-72, -1.5, 1.5, 72])
+@virtual
+async def test_a_machine_whose_clock_is_hours_off_begins_nothing_and_keeps_nobody_away(hours):
+    stage = Stage()
+    stage.add()
+    lost = stage.begin()
+    lost.actor.jump = timedelta(hours=hours)
+    await lost.ended()
+    assert "clock_is_astray" == fields(lost, Event.POLICY_FAILED)["error_code"]
+    assert [stage.held()] == stage.alive()
+
+    assert ROTATED == await stage.come_by()
+
+
+@pytest.mark.parametrize("hours", [-72, 72])
+@virtual
+async def test_a_key_on_the_disk_of_such_a_machine_is_delivered_and_the_rest_is_for_others(hours):
+    stage = Stage(disks=1)
+    stage.add()
+    stage.script = [("write", Fault.KILLED_BEFORE)]
+    await stage.begin().ended()
+    lost = stage.begin()
+    lost.actor.jump = timedelta(hours=hours)
+    await asyncio.sleep(60)
+    await lost.ended()
+    assert "rotation.restored" in said(lost)
+    assert "clock_is_astray" == fields(lost, Event.POLICY_FAILED)["error_code"]
+
+    assert "rotation.completed" in await stage.come_by(), "its lease binds nobody"
+    assert stage.arize.accepts(stage.held())

@@ -159,9 +159,13 @@ def test_the_daemon_rotates_retires_and_stops_at_sigterm(stage):
 def test_the_management_key_may_be_one_of_the_keys(stage):
     key = (stage.arize.management_key_id, stage.arize.management_key)
     stage.add_policy("management", key, max_age="1ms", strategy="reissue")
+    stage.put("management", api_key=key[1])
+    source = {"vault": {"path": "apps/management", "field": "api_key"}}
+    base_url, timeout = stage.urls["arize"], stage.timeout
+    stage.sections["arize"] = {"base_url": base_url, "api_key": source, "timeout": timeout}
     process = stage.start("run", "--config", str(stage.config))
     try:
-        wait_until(lambda: stage.held("management") is not None)
+        wait_until(lambda: stage.held("management") != key[1])
         wait_until(lambda: [stage.held("management")] == stage.live("management"))
         assert process.poll() is None
     finally:
@@ -169,6 +173,24 @@ def test_the_management_key_may_be_one_of_the_keys(stage):
         out, _ = process.communicate(timeout=10)
     assert "management_key.changed" in out
     assert '"level": "error"' not in out
+
+
+def test_the_management_key_is_not_revoked_while_its_variable_still_has_it(stage):
+    key = (stage.arize.management_key_id, stage.arize.management_key)
+    stage.add_policy("management", key, max_age="1ms", strategy="reissue")
+    process = stage.start("run", "--config", str(stage.config))
+    try:
+        wait_until(lambda: stage.held("management") is not None)
+        told = iter(process.stdout.readline, "")
+        assert any('"rotation.retire_failed"' in line for line in told), "the grace is over"
+        assert [key[1], stage.held("management")] == stage.live("management")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=10)
+    run = stage.run("--once")
+    assert run.named("pass.completed"), "the next start works with it"
+    stage.variables["ARIZE_API_KEY"] = stage.held("management")
+    assert 0 == stage.run("--once").code
 
 
 @pytest.mark.parametrize("level", ["info", "debug"])

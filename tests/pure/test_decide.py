@@ -9,13 +9,16 @@ from pure_builders import (
     DAY,
     HOUR,
     NOW,
+    TARGETS,
     TICK,
     by_name,
     current,
     endless,
+    in_flight,
     key,
     lineage,
     new,
+    notice,
     policy,
     record,
     retiring,
@@ -26,7 +29,19 @@ from pure_builders import (
 from rotator.decide import CHECKS, decide
 from rotator.journal import Journal
 from rotator.keys import KeyStatus, KeyType
-from rotator.model import Choice, Mint, Plan, Reason, Refuse, Retire, Selector, Wait
+from rotator.model import (
+    Choice,
+    Deliver,
+    Mint,
+    Notify,
+    Plan,
+    Promote,
+    Reason,
+    Refuse,
+    Retire,
+    Selector,
+    Wait,
+)
 
 SOON = key(expires_at=NOW + 14 * DAY)
 LEAVING = Journal(retiring=(retiring(),))
@@ -55,6 +70,7 @@ def test_the_checks_come_in_this_order():
         "policy_is_leaving",
         "key_near_expiry",
         "key_reached_max_age",
+        "target_is_empty",
         "store_has_drifted",
         "retirement_is_due",
         "stray_key_appeared",
@@ -261,3 +277,47 @@ def test_what_was_known_of_the_key_before_says_nothing_about_another():
     plan = decide(snapshot(key("two"), journal=journal, policy=rules)).plan
 
     assert ("refresh", 90 * DAY) == (plan.strategy, plan.lifetime)
+
+
+# --- by a clock that is wrong ---
+
+FAR = 3 * DAY
+ASTRAY = "clock_is_astray"
+
+
+def astray(*keys, by=FAR, **changes):
+    return decide(snapshot(*keys, astray=by, **changes))
+
+
+@pytest.mark.parametrize(
+    ("by", "way"),
+    [(FAR, "3d behind the provider's"), (-2 * HOUR, "2h ahead of the provider's")],
+)
+def test_by_a_clock_that_is_hours_off_no_rotation_is_begun(by, way):
+    text = f"this machine's clock is {way}, too far to be followed"
+    remedy = "set the clock (NTP); if it is right, see what stands between us and the provider"
+
+    assert Refuse(Reason(ASTRAY, text), remedy) == astray(SOON, by=by)
+
+
+def test_nor_is_anything_carried_on_that_a_moment_is_written_of():
+    proved = {"holding": ("new",), "journal": in_flight()}
+
+    assert isinstance(decide(snapshot(key(), new(), **proved)), Promote)
+    assert ASTRAY == code(astray(key(), new(), **proved))
+    assert isinstance(decide(snapshot(key(), key("ret"), journal=LEAVING)), Retire)
+    assert ASTRAY == code(astray(key(), key("ret"), journal=LEAVING))
+    waiting = {
+        "journal": lineage(notices=(notice(),), history=(record(),)),
+        "policy": policy(hooks=("web",)),
+    }
+    assert isinstance(decide(snapshot(key(), **waiting)), Notify)
+    assert ASTRAY == code(astray(key(), **waiting))
+
+
+def test_what_is_right_at_any_time_is_done():
+    half = {"holding": ("new", "old"), "journal": in_flight(), "policy": policy(targets=TARGETS)}
+
+    assert isinstance(astray(key(), new(), **half), Deliver)
+    assert isinstance(astray(key()), Wait)
+    assert "key_not_found" == code(astray())

@@ -220,12 +220,6 @@ def test_where_the_old_key_is_gone_the_rotation_is_given_up(selector, patience):
     assert not isinstance(after(patience, new(created_at=NOW - patience)), Fail)
 
 
-def test_what_nobody_has_asked_for_is_not_given_up():
-    s = snapshot(journal=Journal(rotation=rotation().model_copy(update={"mints": ()})))
-
-    assert "key_not_found" == code(decide(s))
-
-
 # --- mint_left_no_trace ---
 
 
@@ -242,9 +236,9 @@ NO_TRACE = Reason("mint_left_no_trace", "rotation r1 was begun, and no new key c
 
 
 def test_a_mint_that_left_no_trace_is_tried_again():
-    old = endless()
+    old, tried = endless(), mint(lifetime=None, expires_at=None)
 
-    assert Mint(NO_TRACE, Plan("refresh", old, None, HOUR)) == look(old)
+    assert Mint(NO_TRACE, Plan("refresh", old, None, HOUR)) == look(old, mints=(tried,))
 
 
 @pytest.mark.parametrize(
@@ -257,12 +251,6 @@ def test_a_listing_gets_time_to_show_what_happened(ago, waits):
     wait = Wait(Reason("mint_is_settling", text), NOW - ago + 20 * SECOND, soon=True)
     assert waits == (wait == step)
     assert waits or isinstance(step, Mint)
-
-
-def test_an_intent_before_its_first_mint_need_not_settle():
-    s = snapshot(key(), journal=Journal(rotation=rotation(mints=())))
-
-    assert NO_TRACE == decide(s).reason
 
 
 def test_a_mint_that_cannot_be_tried_again_is_refused():

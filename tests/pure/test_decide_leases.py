@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from pure_builders import (
     DAY,
+    HOUR,
     ME,
     MINUTE,
     NOW,
@@ -99,6 +100,15 @@ def lost(held=None, owner=OTHER, **changes):
 
 def test_a_key_that_we_lost_ourselves_is_replaced_at_once():
     assert isinstance(lost(owner=ME), Mint)
+
+
+@pytest.mark.parametrize(("add", "binds"), [(0 * SECOND, True), (TICK, False)])
+def test_a_lease_of_a_clock_that_nobody_follows_binds_nobody(add, binds):
+    ahead = lease(OTHER, taken_at=NOW + HOUR + add, until=NOW + 9 * HOUR)
+
+    assert binds is ahead.binds(NOW)
+    assert binds is ahead.is_anothers(ME, NOW)
+    assert not ahead.is_anothers(OTHER, NOW)
 
 
 @pytest.mark.parametrize("held", [None, lease(ME, until=NOW), lease(OTHER, until=NOW)])

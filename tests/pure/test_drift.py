@@ -20,6 +20,7 @@ from pure_builders import (
     record,
     retiring,
     rotation,
+    secret,
     service,
     shown,
     snapshot,
@@ -30,7 +31,19 @@ from rotator.decide import decide
 from rotator.drift import doubted, verdict
 from rotator.journal import Journal
 from rotator.keys import KeyStatus
-from rotator.model import Choice, Locked, Mint, OnDrift, Plan, Reason, Refuse, Wait
+from rotator.model import (
+    Choice,
+    Deliver,
+    Held,
+    Locked,
+    Mint,
+    OnDrift,
+    Plan,
+    Reason,
+    Refuse,
+    Target,
+    Wait,
+)
 from rotator.secrets import Redacted
 
 ROTATE = policy(on_drift=OnDrift.ROTATE)
@@ -169,6 +182,85 @@ def test_what_our_own_late_request_may_have_done_is_repaired_at_once(rules):
 
     assert isinstance(step, Mint)
     assert UNKNOWN == step.reason
+
+
+@pytest.mark.parametrize(
+    ("ago", "kind"), [(2 * HOUR - TICK, Mint), (2 * HOUR, Refuse)], ids=["of late", "long ago"]
+)
+def test_what_is_written_long_after_a_lost_mint_is_somebodys_own(ago, kind):
+    """A process that was stopped in a write wakes up sooner, where no check-and-set stops it."""
+    late = Journal(doubted=(rotation(mint(at=NOW - DAY), mint(at=NOW - ago)),))
+
+    assert isinstance(decide(snapshot(key(), holding=("two",), journal=late)), kind)
+
+
+@pytest.mark.parametrize(
+    ("known", "kind"),
+    [
+        ({"current": current("two", key_id="id-old")}, Mint),
+        ({"current": current("three", key_id="id-old")}, Refuse),
+        ({}, Refuse),
+    ],
+    ids=["as we left it", "not as we left it", "nor as it was before"],
+)
+def test_a_late_mint_is_repaired_however_late_for_it_leaves_the_store_as_it_was(known, kind):
+    late = rotation(mint(at=NOW - DAY), mint(at=NOW - DAY))
+    journal = Journal(selector="id id-old", doubted=(late,), **known)
+
+    assert isinstance(decide(snapshot(key(), holding=("two",), journal=journal)), kind)
+
+
+def test_before_the_first_record_it_is_what_the_rotation_began_with():
+    began = secret("two").fingerprint
+    late = rotation(mint(at=NOW - DAY), mint(at=NOW - DAY), fingerprint=began)
+    s = snapshot(key(), holding=("two",), journal=Journal(doubted=(late,)))
+
+    assert isinstance(decide(s), Mint)
+
+
+# --- target_is_empty ---
+
+
+@pytest.mark.parametrize("holding", [("old", None), (None, "old"), (None, "old", "two")])
+def test_a_target_that_holds_nothing_gets_what_another_has(holding):
+    more = policy(targets=(*TARGETS, Target("app/three", "key")))
+    s = snapshot(key(), journal=lineage(), policy=more)
+    places = zip(more.targets, holding, strict=False)
+    filled = replace(s, held=tuple(Held(at, secret(one) if one else None, 1) for at, one in places))
+    empty = filled.held[holding.index(None)].target
+    text = f"{empty} holds no key, and another target has ak-old...old"
+
+    assert Deliver(Reason("target_is_empty", text), key(), secret()) == decide(filled)
+
+
+@pytest.mark.parametrize(
+    ("journal", "holding"),
+    [
+        (Journal(), ("old", None)),
+        (lineage("other"), ("old", None)),
+        (lineage(current=current(fingerprint="another")), ("old", None)),
+        (lineage(), ("two", None)),
+        (lineage(), ("old", "old")),
+        (lineage(), ("old", "two")),
+    ],
+    ids=["not ours", "another key", "not that", "no other has it", "none is empty", "not empty"],
+)
+def test_nothing_but_the_key_that_we_delivered_is_copied_to_what_is_empty(journal, holding):
+    s = snapshot(key(), holding=holding, journal=journal, policy=policy(targets=TARGETS))
+
+    assert not isinstance(decide(s), Deliver)
+
+
+def test_what_looks_like_it_and_is_listed_otherwise_is_not_copied():
+    """Somebody has refreshed it under its id: what the other target holds will end."""
+    s = snapshot(
+        key(redacted=shown("two")),
+        holding=("old", None),
+        journal=lineage(),
+        policy=policy(targets=TARGETS),
+    )
+
+    assert "key_was_refreshed_elsewhere" == code(decide(s))
 
 
 EMPTY = Reason("store_holds_nothing", "app/one#key was emptied: it held a key that was delivered")

@@ -10,7 +10,6 @@ from pure_builders import (
     in_flight,
     key,
     mint,
-    rotation,
     shown,
     snapshot,
 )
@@ -65,12 +64,6 @@ def test_the_strategy_is_that_of_the_latest_mint():
     journal = in_flight(mint(), mint(strategy="refresh"))
 
     assert FACTS_OF_ROTATION | {"strategy": "refresh"} == facts.of_journal(journal)
-
-
-def test_before_the_first_mint_there_is_no_strategy():
-    journal = Journal(rotation=rotation(mints=()))
-
-    assert FACTS_OF_ROTATION | {"strategy": None} == facts.of_journal(journal)
 
 
 def test_an_error_is_told_with_its_kind_and_its_remedy():

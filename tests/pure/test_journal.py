@@ -54,7 +54,7 @@ rotations = st.builds(
     expires_at=st.none() | moments,
     siblings=st.lists(texts, max_size=2).map(tuple),
     grace_deadline=st.none() | moments,
-    mints=st.lists(mints, max_size=2).map(tuple),
+    mints=st.lists(mints, min_size=1, max_size=2).map(tuple),
 )
 records = st.builds(
     Record,
@@ -326,8 +326,22 @@ def test_the_last_mint_is_the_latest_try():
     assert "two" == _rotation(tries).last_mint.owner
 
 
-def test_before_the_first_mint_there_is_none():
-    assert None is _rotation(()).last_mint
+def test_a_rotation_without_a_mint_is_none_of_ours():
+    document = encode(Journal(rotation=_rotation((_MINT,))))
+    document["rotation"]["mints"] = []
+
+    with pytest.raises(Unreadable):
+        decode(document, place="p")
+
+
+@pytest.mark.parametrize("odd", [True, 1, 1.5, 1_800_000_000])
+@pytest.mark.parametrize("field", ["lifetime", "at"])
+def test_what_we_write_as_text_is_damaged_where_it_is_a_number(field, odd):
+    document = encode(Journal(rotation=_rotation((_MINT,))))
+    document["rotation"]["mints"][0][field] = odd
+
+    with pytest.raises(Unreadable):
+        decode(document, place="p")
 
 
 def test_the_last_rotation_is_the_one_that_ended_last():
@@ -345,6 +359,9 @@ def _is_read_or_refused(document: object) -> bool:
         return isinstance(decode(document, place="p"), Journal)
     except Unreadable:
         return True
+
+
+_MINT = Mint(owner="one", at=NOW, strategy="refresh", source_id="k")
 
 
 def _rotation(tries: tuple[Mint, ...]) -> Rotation:

@@ -17,6 +17,7 @@ from pure_builders import (
     in_flight,
     key,
     lease,
+    lineage,
     mint,
     new,
     policy,
@@ -263,6 +264,18 @@ def test_a_wait_that_ends_in_another_wait_is_told_as_one():
     s = snapshot(key(), new(), journal=journal)
 
     assert ("wait", "raw_key_was_lost", NOW + MINUTE / 3) == act(s)
+
+
+def test_a_copy_to_an_empty_target_is_told_with_where_it_goes_and_what_comes_after():
+    s = snapshot(
+        key(), holding=("old", None), journal=lineage(), policy=policy(targets=TARGETS[:2])
+    )
+    seen = outlook(s)
+
+    assert ("deliver", "target_is_empty", NOW) == act(s)
+    assert (Write(TARGETS[1].secret, (TARGETS[1].field,)),) == seen.writes
+    then = rotation_ahead(s)
+    assert ("reissue", NOW + 66 * DAY, ()) == (then.action, then.at, then.empty_targets)
 
 
 # --- beyond the keys that wait to be revoked ---

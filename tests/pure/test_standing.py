@@ -32,7 +32,7 @@ from pure_builders import (
 from pure_snapshots import snapshots
 
 from rotator.errors import Unavailable, Unreadable
-from rotator.journal import Journal, PutBack
+from rotator.journal import PutBack
 from rotator.model import RetireWhen
 from rotator.outlook import Outlook
 from rotator.standing import (
@@ -193,13 +193,6 @@ def test_the_rotation_in_flight_is_told_with_its_tries():
         )
         == standing(s).in_flight
     )
-
-
-def test_a_rotation_that_has_not_minted_yet_has_no_strategy():
-    begun = in_flight().rotation.model_copy(update={"mints": ()})
-    row = standing(snapshot(key(), journal=Journal(rotation=begun)))
-
-    assert (None, 0) == (row.in_flight.strategy, row.in_flight.tries)
 
 
 # --- worries ---

@@ -391,9 +391,17 @@ def test_an_expiry_is_asked_for_in_whole_seconds():
 def test_within_a_rotation_a_key_without_known_lifetime_may_be_copied_all_the_same():
     # What its date shows is the end of its grace, not what it was given.
     old = key(created_at=None)
-    s = snapshot(old, policy=policy(**reissuing()), journal=in_flight())
+    s = snapshot(old, policy=policy(**reissuing()), journal=in_flight(mint(lifetime=None)))
 
     assert None is choose(s, old).expires_at
+
+
+def test_within_a_rotation_a_key_is_given_what_was_planned_whatever_is_listed_by_now():
+    old = key(created_at=None)
+    s = snapshot(old, policy=policy(**reissuing()), journal=in_flight(mint(lifetime=30 * DAY)))
+
+    assert 30 * DAY == choose(s, old).lifetime
+    assert None is choose(s, key("two", created_at=None)).lifetime
 
 
 def test_a_key_that_is_told_to_have_ended_before_it_began_has_a_lifetime_nobody_knows():

@@ -28,6 +28,7 @@ from pure_builders import (
 )
 
 from rotator import transitions
+from rotator.decide import decide
 from rotator.errors import Rejected
 from rotator.journal import Journal, Lease, Mint, Record, Retiring, Rotation
 from rotator.model import Choice, Limits, Plan, Reason, Selector
@@ -277,12 +278,22 @@ def test_a_key_that_was_not_wanted_leaves_at_once():
     ) == transitions.refused(snapshot(journal=journal), new(), NO)
 
 
-def test_of_a_key_that_was_not_told_only_the_failure_is_kept():
-    journal = FULL.model_copy(update={"rotation": rotation()})
+def test_a_key_that_was_not_wanted_and_not_told_is_to_be_found_in_a_listing():
+    journal = FULL.model_copy(update={"rotation": rotation(mint())})
     same = failed(key_id="id-old", redacted="ak-old...old", expires_at=NOW + 80 * DAY)
 
-    assert FULL.changed(NOW, lease=None, history=(same, record())) == transitions.refused(
-        snapshot(journal=journal), None, NO
+    after = transitions.refused(snapshot(journal=journal), None, NO)
+
+    assert (
+        FULL.changed(NOW, lease=None, doubted=(rotation(mint()),), history=(same, record()))
+        == after
+    )
+    found = snapshot(
+        key(), new(), journal=after.model_copy(update={"current": None, "retiring": ()})
+    )
+    assert ("stray_key_appeared", "id-new") == (
+        decide(found).reason.code,
+        decide(found).entry.key_id,
     )
 
 

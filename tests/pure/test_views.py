@@ -12,6 +12,7 @@ from pure_builders import (
     NOW,
     OTHER,
     SECOND,
+    TARGETS,
     TICK,
     by_name,
     endless,
@@ -34,7 +35,7 @@ from rotator.journal import Journal
 from rotator.keys import KeyStatus, KeyType
 from rotator.model import Selector
 from rotator.secrets import Redacted
-from rotator.views import current_keys, delivered_key, fresh_keys, wanted_id
+from rotator.views import current_keys, delivered_key, fresh_keys, lacking, wanted_id
 
 REVOKED, UNKNOWN = KeyStatus.REVOKED, KeyStatus.UNKNOWN
 
@@ -308,3 +309,12 @@ def test_who_minted_does_not_matter_to_what_was_minted():
 
         assert ["id-new"] == ids(fresh_keys(snapshot(endless(), new(), journal=journal)))
         assert delivered_key(replace(snapshot(new(), holding=("new",)), journal=journal))
+
+
+def test_a_new_key_goes_to_all_that_have_another_and_a_known_one_to_what_is_empty():
+    s = snapshot(key(), holding=("new", "old"), policy=policy(targets=TARGETS))
+    empty = snapshot(key(), holding=("two", None), policy=policy(targets=TARGETS))
+
+    assert (s.held[1],) == lacking(replace(s, journal=in_flight()), secret("new"))
+    assert () == lacking(s, secret("new"))
+    assert (empty.held[1],) == lacking(empty, secret())

@@ -20,6 +20,7 @@ from simulate import say
 from rotator import (
     decide,
     drift,
+    facts,
     flight,
     neighbours,
     notices,
@@ -416,6 +417,12 @@ def stale_listings():
 
 
 # --- drift ---
+
+
+@plant
+def alarms_stay_low():
+    """However near the end of a grace is, nothing is told louder than at its beginning."""
+    swap(facts.urgency, lambda *_: "warning")
 
 
 @plant

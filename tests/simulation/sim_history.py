@@ -13,6 +13,7 @@ from sim_world import Universe
 from rotator.by_hand import ByHand
 from rotator.errors import RotatorError
 from rotator.events import Event
+from rotator.model import Target
 from rotator.sandbox.arize_model import ArizeOptions
 
 
@@ -82,7 +83,8 @@ class History:
             Random(draw.random()),
             options,
             trouble.choose,
-            excused=lambda _: trouble.harsh,
+            excused=lambda _: trouble.is_harsh(asyncio.get_running_loop().elapsed),
+            harsh=trouble.harsh,
             trace=self.trace,
             disks=draw.choice((0, 1, 2)),
         )
@@ -195,14 +197,20 @@ class History:
         self.universe.once([subject.policy], demanded=True, kind="manual")
 
     async def _configure(self, draw):
-        """Somebody suspends a policy, or takes it out of the configuration, for a while."""
+        """Somebody suspends a policy, or takes it out of the configuration, for a while.
+
+        Or adds a target to it, for good.
+        """
         world = self.universe
         subject = draw.choice(world.subjects)
         await asyncio.sleep(draw.uniform(1, self._trouble.calm_at))
-        rules = draw.choice(({"suspend": True}, {"absent": True}))
+        more = Target(f"apps/{subject.policy.name}/more", "api_key")
+        targets = (*subject.policy.targets, more)
+        rules = draw.choice(({"suspend": True}, {"absent": True}, {"targets": targets}))
         if not self._calm:
+            world.shelf.put(more.path, sibling="theirs")
             world.change(subject, **rules)
-            world.done.update(rules)
+            world.done.update(dict.fromkeys(rules, 1))
         await asyncio.sleep(draw.uniform(1, 600))
         if not self._calm:
             world.change(subject, suspend=False)

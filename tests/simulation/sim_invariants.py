@@ -6,8 +6,9 @@ from datetime import timedelta
 
 from sim_services import EPOCH, now, shown
 
-from rotator.events import Event
-from rotator.model import Limits, OnDrift
+from rotator.events import CATALOGUE, Event
+from rotator.model import Limits, OnDrift, RetireWhen
+from rotator.secrets import Secret
 
 LIMITS = Limits()
 SKEW = timedelta(seconds=1)
@@ -29,6 +30,10 @@ _DRIFT = {
     "key_was_revoked_elsewhere",
     "store_holds_nothing",
 }
+#: What is told of a rotation of which no key has arrived, with a level that rises.
+_RISING = {Event.ROTATION_RESUMED, Event.MINT_AMBIGUOUS, Event.DELIVERY_FAILED}
+_HEARD = {*_RISING, Event.POLICY_FAILED}
+_HALF, _TENTH, _ROUNDED = 0.5, 0.1, 1e-5
 _PRIVILEGES = ("type", "description", "bindings", "creator")
 
 
@@ -79,6 +84,27 @@ class Judge:
             self.breaches += 1
             if not self._is_excused(subject):
                 self.violated(f"S1: what the store holds for {subject.policy.name} is dead")
+            self._assert_alarmed(subject)
+
+    def _assert_alarmed(self, subject):
+        """S1: a breach that nobody could prevent was foreseen, by all who were at it late enough.
+
+        Not what people did, nor where a second refresh ends what it replaces in the same moment.
+        """
+        name = subject.policy.name
+        rotation = self._world.shelf.journal(name).rotation
+        other = subject.acts or self._is_cut(subject) or self._ran_out(subject)
+        if other or rotation is None or rotation.grace_deadline is None:
+            return
+        late = rotation.grace_deadline - subject.policy.grace / 2 + 2 * SKEW
+        told = (one for actor in self._world.actors for one in actor.events)
+        levels = [
+            level or CATALOGUE[event].level
+            for at, event, level, fields in told
+            if at >= late and event in _HEARD and fields.get("policy") == name
+        ]
+        if levels and not {"error", "critical"} & set(levels):
+            self.violated(f"S1: {name} lost its key, and nobody was alarmed before")
 
     def _is_excused(self, subject):
         """Whether a breach is nobody's fault but the world's, or the doing of people."""
@@ -206,7 +232,7 @@ class Judge:
         """A mint more: nobody else may be at it, and who is out of luck pauses more and more."""
         known = len(before.rotation.mints) if before.rotation else 0
         lease, mint = before.lease, rotation.mints[-1] if rotation.mints else None
-        held = lease is not None and lease.until > now() + 2 * SKEW
+        held = lease is not None and lease.binds(now() + 2 * SKEW)
         if held and len(rotation.mints) > known and mint.owner != lease.owner:
             self.violated(f"S3: {mint.owner} mints under the lease of {lease.owner}")
         if len(rotation.mints) > MOST_MINTS:
@@ -301,6 +327,18 @@ class Judge:
             minted_at = key.created_at if self._unsettled else now()
             self.births[key.redacted] = (minted_at, key.expires_at)
 
+    def assert_converged(self):
+        """Liveness: so long after the last trouble nothing is under way, but what is to wait."""
+        for subject in self._world.subjects:
+            policy, journal = subject.policy, self._world.shelf.journal(subject.policy.name)
+            waits = policy.windows or policy.jitter or policy.retire is RetireWhen.WHEN_IDLE
+            spared = subject.acts or subject.refused or self._is_out_of_luck(subject)
+            if subject.born is None or waits or spared:
+                continue
+            held = [self._world.shelf.value(target) for target in policy.targets]
+            if journal.rotation is not None or (journal.retiring and any(held)):
+                self.violated(f"liveness: {policy.name} is still busy: {shown(journal)}")
+
     # --- at the end ---
 
     def assert_at_rest(self):
@@ -308,12 +346,13 @@ class Judge:
         if self.violations:
             raise Violation(self.violations[0])
         self._assert_no_fault_of_ours()
+        self._assert_told_what_is_true()
         for subject in self._world.subjects:
             empty = not any(map(self._world.shelf.value, subject.policy.targets))
             # Which of two keys of a name is meant only a person knows, while no target has either.
             unclear = subject.refused == "key_is_ambiguous" and empty
             # What died of trouble that outlasted its grace only a person can name again.
-            lost = subject.refused == "key_not_found" and self._world.excused(subject)
+            lost = subject.refused == "key_not_found" and self._world.harsh
             if subject.born is not None and not (subject.given_up or unclear or lost):
                 self._assert_rested(subject)
         for key in self._strangers():
@@ -339,6 +378,24 @@ class Judge:
             planted = str(fields.get("exception")) == "a fault in the adapter"
             if fields.get("error_code") == "internal" and not planted:
                 raise Violation(f"internal: {fields['exception']}")
+
+    def _assert_told_what_is_true(self):
+        """Whatever is said to be delivered was written there; what runs out is said louder."""
+        graces = {one.policy.name: one.policy.grace for one in self._world.subjects}
+        written = {(place, Secret(raw).redacted) for place, raw in self._world.shelf.written}
+        for _, event, level, fields in (a for one in self._world.actors for a in one.events):
+            left = fields.get("grace_seconds_left")
+            if event in _RISING and left is not None:
+                part = left / graces[fields["policy"]].total_seconds()
+                least = ("warning", "error", "critical")[(part < _HALF) + (part < _TENTH)]
+                # It is told rounded.
+                sure = min(abs(part - _HALF), abs(part - _TENTH)) > _ROUNDED
+                if level != least and sure:
+                    raise Violation(f"{event} with {left} s left is told as a {level}")
+            if event in {Event.KEY_DELIVERED, Event.KEY_RESTORED} and "redacted_key" in fields:
+                what = fields["target"], fields["redacted_key"]
+                if what not in written:
+                    raise Violation(f"{event} of {what}, which is not true")
 
     def _assert_jitter_drawn_once(self):
         """Whoever says when a key is due for its expiry says the same moment, whenever he looks."""

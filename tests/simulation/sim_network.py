@@ -12,6 +12,8 @@ from rotator.errors import NotPermitted, Temporary, Unauthenticated, Unavailable
 from rotator.sandbox.arize_model import Refused
 
 TIMEOUT = 10.0
+#: By how much a clock may be off, and is corrected.
+FOLLOWED = timedelta(hours=1)
 
 
 class Fault(StrEnum):
@@ -37,6 +39,7 @@ class Fault(StrEnum):
     FULL = "disk full"
     SLOW = "disk slow, done later"
     JUMP = "clock jumps"
+    ASTRAY = "clock jumps too far to be followed"
     CRASH_INSIDE = "the adapter fails unexpectedly"
     KILLED_BEFORE = "process killed, not done"
     KILLED_AFTER = "process killed, done"
@@ -59,15 +62,16 @@ ANYWHERE = (
     Fault.KILLED_AFTER,
     Fault.PAUSED_BEFORE,
     Fault.PAUSED_AFTER,
-    Fault.JUMP,
 )
+#: Of a process that has not heard the provider's date yet: its first requests.
+CLOCK = (Fault.JUMP, Fault.ASTRAY)
 STORE = (*ANYWHERE, Fault.SEALED, Fault.STANDBY, Fault.QUOTA, Fault.TOKEN_DEAD)
 #: Requests that go to the provider, and those that go to neither it nor the store.
 PROVIDER, ELSEWHERE = frozenset({"list", "mint", "revoke", "try"}), frozenset({"spool", "hook"})
 #: Requests that change nothing.
 LOOKS = frozenset({"list", "try", "read", "preflight"})
 FAULTS = {
-    "list": (*ANYWHERE, Fault.MALFORMED, Fault.UNKNOWN_ENUM, Fault.STALE),
+    "list": (*ANYWHERE, *CLOCK, Fault.MALFORMED, Fault.UNKNOWN_ENUM, Fault.STALE),
     "mint": (
         *ANYWHERE,
         Fault.ASLEEP,
@@ -78,7 +82,7 @@ FAULTS = {
     ),
     "revoke": (*ANYWHERE, Fault.LATE),
     "try": (*ANYWHERE, Fault.STALE),
-    "read": (*STORE, Fault.MALFORMED),
+    "read": (*STORE, *CLOCK, Fault.MALFORMED),
     "write": (*STORE, Fault.LATE, Fault.FOREIGN_WRITE, Fault.FULL),
     "save": (*STORE, Fault.LATE, Fault.FOREIGN_WRITE, Fault.FULL),
     "preflight": STORE,
@@ -101,7 +105,7 @@ class Actor:
     name: str
     random: Random
     skew: timedelta = timedelta(0)
-    #: By how much the clock is off besides, until the provider's date corrects it.
+    #: By how much the clock is off besides, until the provider's date corrects it, if that can.
     jump: timedelta = timedelta(0)
     #: It knows the provider's date, and its own clock is of no account: see ``adapters/clock.py``.
     steady: bool = False
@@ -184,6 +188,9 @@ class Network:
             await actor.awake()
         self.requests += 1
         fault = self._choose(actor, kind, label)
+        if fault in {Fault.JUMP, Fault.ASTRAY} and actor.steady:
+            # It goes by the provider's date, and by its own steady clock from there.
+            fault = None
         if fault is not None:
             self.troubled_at = loop.elapsed
             self.counts[kind, fault] = self.counts.get((kind, fault), 0) + 1
@@ -201,14 +208,17 @@ class Network:
             await self._leave(actor, fault)
         await _travel(loop, actor, back)
         if kind in PROVIDER:
-            actor.jump, actor.steady = _NONE, True
+            actor.steady = True
+            if abs(actor.jump) <= FOLLOWED:
+                actor.jump = _NONE
         return answer
 
     def _befall(self, actor, fault):
         """What happens to the process itself before the request is out."""
         draw, at = actor.random, self._now()
-        if fault is Fault.JUMP and not actor.steady:
-            actor.jump = timedelta(seconds=draw.choice((-1, 1)) * draw.uniform(2, 3000))
+        if fault in {Fault.JUMP, Fault.ASTRAY}:
+            hours = (1.1, 72) if fault is Fault.ASTRAY else (0.001, 0.9)
+            actor.jump = timedelta(hours=draw.choice((-1, 1)) * draw.uniform(*hours))
         elif fault is Fault.TOKEN_DEAD:
             actor.locked_out_until = at + draw.uniform(1, 60)
         elif fault is Fault.ASLEEP:

@@ -23,7 +23,7 @@ from rotator import (
 from rotator.events import Event
 from rotator.notify import notifier
 
-FAULT_KINDS = sorted({fault for faults in FAULTS.values() for fault in faults})
+FAULT_KINDS = sorted(f"{kind}: {fault}" for kind, faults in FAULTS.items() for fault in faults)
 #: What people do by hand, and how processes end.
 DONE = (
     "revoke",
@@ -36,6 +36,7 @@ DONE = (
     "demand",
     "suspend",
     "absent",
+    "targets",
     "SIGTERM, ended in time",
     "SIGTERM, killed after its grace",
 )

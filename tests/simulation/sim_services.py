@@ -50,6 +50,11 @@ class SimClock:
     async def sleep(self, delay):
         await self._actor.sleep(delay.total_seconds())
 
+    @property
+    def astray(self):
+        """Nobody knows before the provider's first answer."""
+        return -self._actor.jump if self._actor.steady and self._actor.jump else None
+
 
 class SimIssuer:
     """The provider as one process sees it."""
@@ -177,10 +182,10 @@ class SimIssuer:
 
     def _minted(self, key, fault):
         secret = Secret(key.raw)
+        self._network.births[secret] = now()
         if fault is Fault.TRUNCATED:
             return Minted(secret, None)
         answer = as_listed(key, self._arize.options.era)
-        self._network.births[secret] = now()
         if fault is Fault.UNKNOWN_ENUM:
             answer = replace(answer, type=KeyType.UNKNOWN, status=KeyStatus.UNKNOWN)
         return Minted(secret, answer)
@@ -302,7 +307,8 @@ class SimStore:
 
     async def load(self, policy):
         def work(_):
-            self._shelf.looks.setdefault(policy, []).append(now())
+            if not self._actor.jump:
+                self._shelf.looks.setdefault(policy, []).append(now())
             version, journal = self._shelf.journals.get(policy, (0, Journal()))
             return journal, version
 
@@ -352,7 +358,7 @@ class SimAgenda:
         self._handles = {}
 
     def at(self, name, when, call):
-        self._again(name, (when - now() - self._actor.skew).total_seconds(), call)
+        self._again(name, (when - SimClock(self._actor).now()).total_seconds(), call)
 
     def every(self, name, period, call):
         def again():

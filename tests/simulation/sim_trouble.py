@@ -9,7 +9,7 @@ from hashlib import blake2b
 from random import Random
 
 from sim_network import ELSEWHERE, FAULTS, PROVIDER, Fault
-from sim_policies import DUE
+from sim_policies import DUE, GRACE
 
 #: By kind of request: how often it goes wrong in the theme, and how.
 THEMES = {
@@ -33,6 +33,9 @@ THEMES = {
         "spool": (0.5, FAULTS["spool"]),
         "write": (0.3, (Fault.KILLED_BEFORE, Fault.DROPPED)),
     },
+    "old keys stay": {
+        "revoke": (0.6, FAULTS["revoke"]),
+    },
     "replicas lag": {
         "mint": (0.3, (Fault.LOST, Fault.KILLED_AFTER)),
         "try": (0.9, (Fault.STALE,)),
@@ -43,7 +46,7 @@ THEMES = {
         "list": (0.1, (Fault.UNKNOWN_ENUM, Fault.MALFORMED, Fault.STALE)),
     },
 }
-_WEIGHTS = (20, 2, 2, 2, 1, 2, 1, 1)
+_WEIGHTS = (20, 2, 2, 2, 1, 2, 1, 1, 1)
 _OUTAGES = (
     Fault.REFUSED,
     Fault.DROPPED,
@@ -67,7 +70,7 @@ class Trouble:
         self._seed, self._without = seed, without
         #: How often each request was made.
         self._met = Counter()
-        #: Trouble that can outlast a grace period excuses a breach while it lasts.
+        #: Trouble that can outlast a grace period excuses a breach.
         self.harsh = draw.random() < 0.1
         self.calm_at = DUE + (draw.uniform(3600, 9000) if self.harsh else draw.uniform(60, 1500))
         self._rate = draw.choice((0.0, 0.01, 0.03, 0.08, 0.2))
@@ -92,6 +95,10 @@ class Trouble:
                 )
             )
         return outages
+
+    def is_harsh(self, at):
+        """Whether trouble may have outlasted a grace that ends now: one that began in it."""
+        return self.harsh and at < self.calm_at + GRACE.total_seconds()
 
     def choose(self, actor, kind, label):
         at = asyncio.get_running_loop().elapsed

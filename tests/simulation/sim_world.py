@@ -42,6 +42,9 @@ SILENT = 1500
 RESTING = (1, 11, 31, 75, 145, SILENT, SILENT + 145)
 #: And every five minutes, for the better part of a day, where by the last look something is due.
 PASSING = range(5, 480, 5)
+#: Then nothing may be under way any more: a pause, a rotation, another one where that was out of
+#: luck, and a grace.
+CONVERGED = 240
 MOMENTS = sorted({*RESTING, *PASSING})
 PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(minutes=20)
 #: What says, of a policy, when there is something to do.
@@ -123,10 +126,19 @@ class Universe:
         options: The provider's variant.
         choose: What goes wrong with a request; see :class:`~sim_network.Network`.
         excused: Answers whether a breach of S1 at this moment is nobody's fault but the world's.
+        harsh: Whether there is such a moment.
     """
 
     def __init__(  # noqa: PLR0913 - all that a universe can differ in
-        self, random, options, choose, *, excused=lambda _: False, trace=None, disks=0
+        self,
+        random,
+        options,
+        choose,
+        *,
+        excused=lambda _: False,
+        harsh=False,
+        trace=None,
+        disks=0,
     ):
         #: Everybody draws from chance of his own, so that without one the others do as before.
         self._seed, self._born = random.getrandbits(64), Counter()
@@ -145,7 +157,7 @@ class Universe:
         self.disks_left = []
         #: Keys that are not ours; and those that are, once a rotation has begun from them.
         self.bystanders, self.unclaimed = [], []
-        self.excused = excused
+        self.excused, self.harsh = excused, harsh
         #: Who looks on.
         self.listeners, self.around = [], lambda world: world
         #: Ids of keys that people revoked.
@@ -193,6 +205,8 @@ class Universe:
                 await reach(at)
                 await self.come_by(policies)
                 self.check()
+            if minutes == CONVERGED and not since:
+                self.judge.assert_converged()
 
     async def clean_disks(self):
         """Somebody comes by on every machine: nothing may lie there after that."""

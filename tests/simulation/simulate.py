@@ -46,8 +46,8 @@ class Tally:
         self.histories += 1
         self.requests += outcome.requests
         self.breaches += outcome.breaches
-        for (_, fault), count in outcome.faults.items():
-            self.faults[fault] += count
+        for (kind, fault), count in outcome.faults.items():
+            self.faults[f"{kind}: {fault}"] += count
         self.events.update(outcome.events)
         self.decided.update(outcome.decided)
         self.done.update(outcome.done)

@@ -38,11 +38,11 @@ def test_what_every_check_of_the_program_decides_must_be_met():
 
 def test_what_is_met_too_rarely_is_named_with_its_count():
     tally = Tally()
-    tally.faults[Fault.LOST] = 9
+    tally.faults[f"mint: {Fault.LOST}"] = 9
 
     _, rare = report(tally, 10)
 
-    assert "timed out, done (9)" in rare
+    assert "mint: timed out, done (9)" in rare
     assert "spooled_key_is_refused (0)" in rare
     assert [] == report(tally, 0)[1]
 
