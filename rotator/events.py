@@ -254,7 +254,7 @@ CATALOGUE: dict[Event, Meaning] = {
     ),
     Event.KEY_DELIVERED: Meaning(
         "info",
-        "The store acknowledged the new key.",
+        "The store acknowledged the new key; without a `rotation_id`, a copy of the one in use.",
         (
             *_ROTATION,
             "target",

@@ -16,6 +16,7 @@ from rotator.views import current_keys, is_new, minted_by, succeeded
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from rotator import journal
     from rotator.journal import Journal, Rotation
     from rotator.keys import Key
     from rotator.model import Policy, Snapshot, Step
@@ -88,8 +89,8 @@ def of_another(s: Snapshot, claims: tuple[Key, ...], policy: Policy, journal: Jo
 
 
 def _may_be_of(s: Snapshot, theirs: Rotation, key: Key) -> bool:
-    shown = _refreshed_by(s, _rotations(s), key) and not _refreshed_by(s, (theirs,), key)
-    return minted_by(s, theirs, key) and not shown
+    ours = any(_succeeded_alone(s, mint, key) for one in _rotations(s) for mint in one.mints)
+    return minted_by(s, theirs, key) and (not ours or _refreshed_by(s, theirs, key))
 
 
 def _rotations(s: Snapshot) -> tuple[Rotation, ...]:
@@ -97,8 +98,17 @@ def _rotations(s: Snapshot) -> tuple[Rotation, ...]:
     return (*([s.journal.rotation] if s.journal.rotation else []), *doubted(s))
 
 
-def _refreshed_by(s: Snapshot, rotations: tuple[Rotation, ...], key: Key) -> bool:
-    """Whether a source of one of these ``rotations`` shows that ``key`` has replaced it."""
+def _refreshed_by(s: Snapshot, rotation: Rotation, key: Key) -> bool:
+    """Whether a source of ``rotation`` shows that ``key`` has replaced it."""
     at = key.created_at
-    mints = (mint for one in rotations for mint in one.mints)
-    return at is not None and any(succeeded(s, mint, at) for mint in mints)
+    return at is not None and any(succeeded(s, mint, at) for mint in rotation.mints)
+
+
+def _succeeded_alone(s: Snapshot, mint: journal.Mint, key: Key) -> bool:
+    """Whether the source of ``mint`` shows that ``key`` has replaced it, and no other key could.
+
+    What two policies mint in the same second its dates do not tell apart.
+    """
+    alike = [one for one in s.keys if one.name == key.name and one.created_at is not None]
+    found = [one.id for one in alike if one.created_at and succeeded(s, mint, one.created_at)]
+    return found == [key.id]

@@ -1,5 +1,6 @@
 """A real Vault on the stage: a proxy in front of it sees, and can cut, every request."""
 
+import asyncio
 import itertools
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,26 +30,25 @@ class RealVault:
 def behind_proxy(server):
     """The server at ``server.address`` with a KV mount of its own for each block."""
     headers = {"X-Vault-Token": server.token}
-    with httpx.Client(base_url=server.address, headers=headers, trust_env=False) as admin:
+    with (
+        httpx.Client(base_url=server.address, headers=headers, trust_env=False) as admin,
+        httpx.Client(base_url=server.address, trust_env=False, timeout=30) as client,
+    ):
         mount = f"kv-{next(_NUMBERS)}"
         wish = {"type": "kv", "options": {"version": "2"}}
         admin.post(f"/v1/sys/mounts/{mount}", json=wish).raise_for_status()
-        yield RealVault(_proxy(server.address), server.token, mount, admin)
+        yield RealVault(_proxy(client), server.token, mount, admin)
 
 
-def _proxy(address):
-    clients = []
-
+def _proxy(client):
     async def app(scope, receive, send):
-        if not clients:
-            # Made in the loop that serves: it belongs to that.
-            clients.append(httpx.AsyncClient(base_url=address, trust_env=False, timeout=30))
         body, more = b"", True
         while more:
             message = await receive()
             body += message.get("body", b"")
             more = message.get("more_body", False)
-        answer = await clients[0].request(
+        answer = await asyncio.to_thread(
+            client.request,
             scope["method"],
             scope["raw_path"].decode() + _query(scope),
             content=body,

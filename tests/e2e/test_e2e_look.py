@@ -116,6 +116,8 @@ def test_looking_writes_nothing_and_lists_once(stage, command):
         add(stage, name, left=5)
         rotation = {"id": "r", "reason": "key_near_expiry", "started_at": stage.now.isoformat()}
         rotation |= {"selector": "", "key_id": "k", "key_name": name, "redacted": "ak-abc...xyz"}
+        mint = {"owner": "o", "at": stage.now.isoformat(), "strategy": "refresh", "source_id": "k"}
+        rotation["mints"] = [mint]
         body = {"data": {"version": 1, "rotation": rotation}}
         stage.ask_vault("POST", f"data/rotator/{name}", body)
     assert [] == stage.trap.asked

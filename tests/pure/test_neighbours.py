@@ -82,6 +82,21 @@ def test_what_a_refresh_has_made_shows_by_its_source():
     assert {"id-new"} == taken(reissues, s=replace(s, keys=(old, new(created_at=None))))
 
 
+def test_what_was_minted_in_the_same_second_its_source_does_not_tell_apart():
+    """Ours is there already, and the refresh has made no more than one."""
+    made_at = NOW - 30 * SECOND
+    refresh = mint(strategy="refresh", grace=HOUR)
+    old, ours = key(expires_at=made_at + HOUR), key("mine", created_at=made_at)
+    theirs = new(created_at=made_at + SECOND / 4)
+    s = snapshot(old, ours, theirs, journal=in_flight(refresh))
+
+    assert "id-new" in taken(in_flight(mint(), key_id="id-other"), s=s)
+    late = replace(theirs, created_at=made_at + 2 * SECOND)
+    assert "id-mine" not in taken(
+        in_flight(mint(), key_id="id-other"), s=replace(s, keys=(old, ours, late))
+    )
+
+
 def test_the_key_that_is_current_was_ours_already():
     doubts = Journal(doubted=(rotation(mint(), mint()),))
     mine = doubts.model_copy(update={"current": current("new"), "selector": "id id-old"})

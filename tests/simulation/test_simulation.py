@@ -1,5 +1,9 @@
 """Some histories of a replicated, faulty world; ``make simulate`` plays many more."""
 
+import os
+import subprocess
+import sys
+
 import sim_history
 import sim_loop
 import sim_reached
@@ -26,6 +30,31 @@ def test_a_seed_is_one_exact_history():
     assert len(first.trace) > 50
     assert first.trace == second.trace
     assert first.events == second.events
+
+
+_TRACES = """
+import hashlib, sim_history
+played = (sim_history.play(seed, traced=True) for seed in range(12))
+told = [(one.trace, one.events, one.decided) for one in played]
+print(hashlib.sha256(repr(told).encode()).hexdigest())
+"""
+
+
+def test_nor_does_it_depend_on_the_process_that_plays_it():
+    """Sets of strings come in another order in each process."""
+    digests = [
+        subprocess.run(
+            [sys.executable, "-c", _TRACES],
+            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+
+    assert 65 == len(digests[0])
+    assert digests[0] == digests[1]
 
 
 def test_what_every_check_of_the_program_decides_must_be_met():
