@@ -58,9 +58,12 @@ class Rotator:
         world, plan = self._world, step.plan
         await world.store.preflight(s.policy.targets, budget=world.limits.retry_budget)
         self._say_unspooled(s, await world.spool.prepare())
-        asked_at = world.clock.monotonic()
+        asked_at, now = world.clock.monotonic(), world.clock.now()
+        if now - s.now > world.limits.lease:
+            # We were held up. It may not be due any more: a window is over, or it was replaced.
+            return None
         resumed = s.journal.rotation is not None
-        s = replace(s, now=world.clock.now())
+        s = replace(s, now=now)
         begun = await save(world, s, transitions.begun(s, step.reason, plan, world.new_id()))
         if begun is None:
             return None

@@ -534,3 +534,32 @@ async def test_a_key_on_the_disk_of_such_a_machine_is_delivered_and_the_rest_is_
 
     assert "rotation.completed" in await stage.come_by(), "its lease binds nobody"
     assert stage.arize.accepts(stage.held())
+
+
+class HeldUp:
+    """A store whose first answer to a preflight comes when the process is awake again."""
+
+    def __init__(self, store, seconds):
+        self._store, self._seconds = store, [seconds]
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    async def preflight(self, *args, **options):
+        await self._store.preflight(*args, **options)
+        if self._seconds:
+            await asyncio.sleep(self._seconds.pop())
+
+
+@pytest.mark.parametrize(("seconds", "looks"), [(29, 1), (31, 2)])
+@virtual
+async def test_who_was_held_up_between_a_look_and_its_intent_looks_again(seconds, looks):
+    """A window may be over by then, or the key replaced."""
+    stage = Stage()
+    stage.add()
+    stage.universe.around = lambda world: replace(world, store=HeldUp(world.store, seconds))
+
+    assert "rotation.completed" in await stage.come_by()
+
+    assert looks == len(stage.requests("preflight"))
+    assert 1 == len(stage.journal().history)

@@ -15,8 +15,8 @@ SKEW = timedelta(seconds=1)
 #: No later than this after the last moment that a window may be waited for, somebody comes by.
 LATEST = timedelta(minutes=10)
 LONGEST_LOOK = timedelta(minutes=15)
-#: A process that is stopped in the middle of a request goes on after this, see ``sim_network``.
-LONGEST_STOP = timedelta(minutes=5)
+#: Between a look and what it leads to; who is stopped for longer looks again.
+LONGEST_STOP = LIMITS.lease + timedelta(seconds=5)
 #: Seconds between two tries to deliver a key that nobody else has: the delay, and some requests.
 LONGEST_WAIT = 10 + 2
 #: Keys that a rotation may lose within an hour: five, and then one in each half of what is left.
