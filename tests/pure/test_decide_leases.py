@@ -106,6 +106,7 @@ def test_a_key_that_we_lost_ourselves_is_replaced_at_once():
 def test_a_lease_of_a_clock_that_nobody_follows_binds_nobody(add, binds):
     ahead = lease(OTHER, taken_at=NOW + HOUR + add, until=NOW + 9 * HOUR)
 
+    assert not lease(OTHER, until=NOW).binds(NOW)
     assert binds is ahead.binds(NOW)
     assert binds is ahead.is_anothers(ME, NOW)
     assert not ahead.is_anothers(OTHER, NOW)

@@ -34,19 +34,18 @@ from rotator.keys import KeyStatus
 from rotator.model import (
     Choice,
     Deliver,
-    Held,
     Locked,
     Mint,
     OnDrift,
     Plan,
     Reason,
     Refuse,
-    Target,
     Wait,
 )
 from rotator.secrets import Redacted
 
 ROTATE = policy(on_drift=OnDrift.ROTATE)
+BOTH = policy(targets=TARGETS, on_drift=OnDrift.ROTATE)
 DOUBT = Journal(doubted=(rotation(mint(), mint()),))
 UNKNOWN = Reason(
     "store_holds_unknown_key",
@@ -223,19 +222,23 @@ def test_before_the_first_record_it_is_what_the_rotation_began_with():
 
 @pytest.mark.parametrize("holding", [("old", None), (None, "old"), (None, "old", "two")])
 def test_a_target_that_holds_nothing_gets_what_another_has(holding):
-    more = policy(targets=(*TARGETS, Target("app/three", "key")))
-    s = snapshot(key(), journal=lineage(), policy=more)
-    places = zip(more.targets, holding, strict=False)
-    filled = replace(s, held=tuple(Held(at, secret(one) if one else None, 1) for at, one in places))
-    empty = filled.held[holding.index(None)].target
+    s = snapshot(key(), holding=holding, journal=lineage(), policy=BOTH)
+    empty = s.held[holding.index(None)].target
     text = f"{empty} holds no key, and another target has ak-old...old"
 
-    assert Deliver(Reason("target_is_empty", text), key(), secret()) == decide(filled)
+    assert Deliver(Reason("target_is_empty", text), key(), secret()) == decide(s)
+
+
+def test_all_that_hold_nothing_are_named():
+    step = decide(snapshot(key(), holding=(None, "old", None), journal=lineage(), policy=BOTH))
+
+    assert step.reason.text.startswith("app/one#key, app/three#key holds no key, and another")
 
 
 @pytest.mark.parametrize(
     ("journal", "holding"),
     [
+        (lineage(rotation=rotation()), ("old", None)),
         (Journal(), ("old", None)),
         (lineage("other"), ("old", None)),
         (lineage(current=current(fingerprint="another")), ("old", None)),
@@ -243,7 +246,15 @@ def test_a_target_that_holds_nothing_gets_what_another_has(holding):
         (lineage(), ("old", "old")),
         (lineage(), ("old", "two")),
     ],
-    ids=["not ours", "another key", "not that", "no other has it", "none is empty", "not empty"],
+    ids=[
+        "in flight",
+        "not ours",
+        "another key",
+        "not that",
+        "no other has it",
+        "none is empty",
+        "not empty",
+    ],
 )
 def test_nothing_but_the_key_that_we_delivered_is_copied_to_what_is_empty(journal, holding):
     s = snapshot(key(), holding=holding, journal=journal, policy=policy(targets=TARGETS))
@@ -264,7 +275,6 @@ def test_what_looks_like_it_and_is_listed_otherwise_is_not_copied():
 
 
 EMPTY = Reason("store_holds_nothing", "app/one#key was emptied: it held a key that was delivered")
-BOTH = policy(targets=TARGETS, on_drift=OnDrift.ROTATE)
 
 
 def test_what_was_delivered_and_is_in_no_target_any_more_was_emptied():

@@ -91,6 +91,10 @@ def test_what_was_minted_in_the_same_second_its_source_does_not_tell_apart():
     s = snapshot(old, ours, theirs, journal=in_flight(refresh))
 
     assert "id-new" in taken(in_flight(mint(), key_id="id-other"), s=s)
+    named = replace(ours, name="another name")
+    assert "id-new" not in taken(
+        in_flight(mint(), key_id="id-other"), s=replace(s, keys=(old, named, theirs))
+    )
     late = replace(theirs, created_at=made_at + 2 * SECOND)
     assert "id-mine" not in taken(
         in_flight(mint(), key_id="id-other"), s=replace(s, keys=(old, ours, late))

@@ -229,6 +229,28 @@ def test_a_key_that_is_shared_is_not_rotated_now_or_later(expires_at, at):
     assert outlook(s) == outlook(s, {"id-other": SHARED})
 
 
+def test_behind_an_old_key_is_a_key_that_is_shared():
+    s = snapshot(key(), journal=Journal(retiring=(retiring(at=NOW + TICK),)))
+
+    assert "reissue" == rotation_ahead(s).action
+    assert "refuse" == rotation_ahead(s, {"id-old": SHARED}).action
+
+
+def test_where_a_delivery_is_carried_on_that_is_what_is_ahead():
+    s = snapshot(
+        key(),
+        new(),
+        holding=("new", "old"),
+        journal=in_flight(),
+        policy=policy(targets=TARGETS[:2]),
+    )
+
+    assert ("deliver", "delivery_is_incomplete") == (
+        rotation_ahead(s).action,
+        rotation_ahead(s).reason,
+    )
+
+
 @pytest.mark.parametrize("at", [NOW, NOW + TICK])
 def test_an_old_key_that_is_shared_stays_and_holds_up_what_comes_after(at):
     entry = retiring(at=at)

@@ -11,6 +11,7 @@ from pure_builders import (
     NOW,
     OTHER,
     SECOND,
+    TARGETS,
     TICK,
     by_name,
     current,
@@ -33,7 +34,7 @@ from pure_snapshots import snapshots
 
 from rotator.errors import Unavailable, Unreadable
 from rotator.journal import PutBack
-from rotator.model import RetireWhen
+from rotator.model import Reason, Refuse, RetireWhen
 from rotator.outlook import Outlook
 from rotator.standing import (
     InFlight,
@@ -211,6 +212,22 @@ def test_a_place_that_is_empty_is_one_unless_a_person_is_needed_anyway():
 
     assert (text,) == worries(snapshot(key(), holding=(None,)))
     assert () == worries(snapshot(holding=(None,)))
+
+
+def test_one_that_is_filled_from_another_is_none():
+    s = snapshot(
+        key(), holding=("old", None), journal=lineage(), policy=policy(targets=TARGETS[:2])
+    )
+
+    assert () == worries(s)
+    assert State.DUE == standing(s).state
+
+
+def test_a_key_that_is_shared_needs_a_person_now_and_ahead():
+    shared = Refuse(Reason("key_is_shared", "two have it"), "name another key")
+    row = standing(snapshot(key(expires_at=NOW + DAY)), {"id-old": shared})
+
+    assert (State.PERSON, "refuse", "refuse") == (row.state, row.outlook.action, row.ahead.action)
 
 
 def test_drift_is_one_where_something_else_comes_first():
