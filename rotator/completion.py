@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rotator import facts, transitions
@@ -12,7 +13,7 @@ from rotator.errors import Rejected, RotatorError, Temporary
 from rotator.events import Event
 from rotator.model import Held
 from rotator.retirement import had_by_nobody
-from rotator.rotation import accepted_in_time, save
+from rotator.rotation import accepted_in_time, disown, save
 from rotator.secrets import Redacted
 from rotator.views import lacking
 
@@ -22,6 +23,16 @@ if TYPE_CHECKING:
     from rotator.ports import World
 
 
+#: Between two looks whether rotator still needs an old key itself.
+_A_WHILE = timedelta(hours=1)
+
+
+class _Needed(Rejected):
+    """The key to be revoked is what rotator works with."""
+
+    code = Rejected.code
+
+
 class Finisher:
     """Carries a delivered key to its record, and an old one to its end."""
 
@@ -29,15 +40,33 @@ class Finisher:
         self._world = world
 
     async def copy(self, s: Snapshot, step: Deliver) -> Snapshot | None:
-        """Copy the key to the targets that lack it; whether that held, the next look tells."""
-        world = self._world
+        """Copy the key to the targets that lack it; whether that held, the next look tells.
+
+        Without a rotation in flight under the lease, for one that begins meanwhile comes first.
+
+        Raises:
+            RotatorError: A target did not take it; the others have it.
+        """
+        world, failed = self._world, None
+        resting = s.journal.rotation is None
+        begun = await save(world, s, transitions.locked(s)) if resting else s
+        if begun is None:
+            return None
         for held in lacking(s, step.secret):
             metadata = metadata_of(held.target, step.key, step.secret, s.now)
-            written = await world.store.write(held, step.secret, metadata)
+            try:
+                written = await world.store.write(held, step.secret, metadata)
+            except RotatorError as error:
+                failed = failed or error
+                continue
             if isinstance(written, Held):
                 fields = facts.of_rotation(s) | facts.of_key(step.key)
                 fields |= {"target": str(held.target), "target_version": written.version}
                 world.emit(Event.KEY_DELIVERED, **fields)
+        if resting:
+            await save(world, begun, transitions.unlocked(begun))
+        if failed is not None:
+            raise failed
         return None
 
     async def promote(self, s: Snapshot, step: Promote) -> Snapshot | None:
@@ -70,10 +99,13 @@ class Finisher:
         danger = s.delivery.danger_seconds if s.delivery else None
         s = replace(s, now=world.clock.now())
         done = await save(world, s, transitions.completed(s, step.key, step.secret, danger))
-        if done is not None:
-            self._emit_completed(s, step, done.journal.history[0])
-            done = replace(done, demanded=False, delivery=None)
-        return done
+        if done is None:
+            if before.rotation is not None:
+                # Perhaps ours was given up meanwhile. Then nobody else knows whose key that is.
+                await disown(world, s, before.rotation, step.key)
+            return None
+        self._emit_completed(s, step, done.journal.history[0])
+        return replace(done, demanded=False, delivery=None)
 
     async def fail(self, s: Snapshot, step: Fail) -> Snapshot | None:
         """Record that the rotation in flight has failed, for ``step.reason``."""
@@ -103,21 +135,25 @@ class Finisher:
             s = noted
         if had_by_nobody(s, entry) and not await self._fenced(s, entry):
             return None
+        listed = any(key.id == entry.key_id and key.usable(s.now) for key in s.keys)
         try:
-            if await world.issuer.depends_on(entry.redacted):
-                raise Rejected(
+            if listed and await world.issuer.depends_on(entry.redacted):
+                raise _Needed(
                     f"{entry.redacted} is the key that rotator itself works with",
                     remedy="give it the new one: read it from where the policy delivers it, with"
                     " `arize.api_key: {vault: …}`; the old one is revoked after that",
                 )
             known = await world.issuer.revoke(entry.key_id)
-            if not known and any(key.id == entry.key_id and key.usable(s.now) for key in s.keys):
+            if not known and listed:
                 raise Rejected(
                     f"Arize lists {entry.redacted}, and says that there is no such key to revoke",
                     remedy="see that the management key may revoke it; tried again by itself",
                 )
         except RotatorError as error:
             until = s.now + polite(entry.failures + 6, jitter=world.jitter())
+            if isinstance(error, _Needed):
+                # Until somebody has put the new one there.
+                until += _A_WHILE
             world.emit(Event.RETIRE_FAILED, **fields, **facts.of_error(error), retry_at=until)
             return await save(world, s, transitions.postponed(s, entry, until))
         world.emit(Event.KEY_RETIRED, **fields)

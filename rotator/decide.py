@@ -29,6 +29,7 @@ from rotator.flight import (
 )
 from rotator.model import (
     Deliver,
+    Destroy,
     Locked,
     Reason,
     Refuse,
@@ -53,14 +54,15 @@ from rotator.views import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Steps that no clock makes wrong.
-_AT_ANY_TIME = (Deliver, Restore, Wait, Locked, Refuse)
+#: Steps that no clock makes wrong; nor is it wrong to copy the key of a rotation in flight.
+_AT_ANY_TIME = (Restore, Destroy, Locked, Refuse)
 
 
 def decide(s: Snapshot) -> Step:
     """The next step for ``s``; always the same one for the same snapshot."""
     step = next(found for check in CHECKS if (found := check(s)) is not None)
-    if isinstance(step, Refuse) or (isinstance(step, Wait) and not step.soon):
+    rests = isinstance(step, Refuse) or (isinstance(step, Wait) and not step.soon)
+    if rests or (isinstance(step, Deliver) and s.journal.rotation is None):
         # Nothing is to be done to a key now, whatever the reason: time for those who are to hear.
         step = notification_is_due(s) or step
     return _respect_lease(s, _respect_clock(s, step))
@@ -69,10 +71,12 @@ def decide(s: Snapshot) -> Step:
 def _respect_clock(s: Snapshot, step: Step) -> Step:
     """By a clock that is wrong nothing is begun, ended or recorded.
 
-    It would be the wrong key, or keep others away, for as long as the clock is off. A key that only
-    we have is delivered all the same, for that is right at any time.
+    It would be the wrong key, or keep others away, for as long as the clock is off. Nor is there
+    nothing to do: that may be wrong as well, and nobody would hear of it. A key that only we have
+    is delivered all the same, for that is right at any time.
     """
-    return step if isinstance(step, _AT_ANY_TIME) else clock_refusal(s) or step
+    copied = isinstance(step, Deliver) and s.journal.rotation is not None
+    return step if copied or isinstance(step, _AT_ANY_TIME) else clock_refusal(s) or step
 
 
 def _respect_lease(s: Snapshot, step: Step) -> Step:
@@ -178,9 +182,9 @@ CHECKS: tuple[Callable[[Snapshot], Step | None], ...] = (
     policy_is_leaving,
     key_near_expiry,
     key_reached_max_age,
-    target_is_empty,
     store_has_drifted,
     retirement_is_due,
     stray_key_appeared,
+    target_is_empty,
     nothing_is_due,
 )

@@ -124,7 +124,8 @@ def _may_be_our_doing(s: Snapshot, held: Held) -> bool:
     if held.value is None:
         return False
     late, current = doubted(s), s.journal.current
-    left = [current.fingerprint] if current else [one.fingerprint for one in late]
+    ours = current if s.journal.selector == str(s.policy.selector) else None
+    left = [ours.fingerprint] if ours else [one.fingerprint for one in late]
     mints = [mint for one in late for mint in one.mints]
     return bool(late) and (
         held.value.fingerprint in left or any(s.now - mint.at < 2 * PAUSE for mint in mints)

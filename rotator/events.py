@@ -182,7 +182,8 @@ CATALOGUE: dict[Event, Meaning] = {
     ),
     Event.CLOCK_SKEWED: Meaning(
         "warning",
-        "This machine's clock and the provider's differ; decisions follow the provider's.",
+        "This machine's clock and the provider's differ. Up to an hour, decisions follow the "
+        "provider's; beyond that nothing is begun. Told again when it is over.",
         ("skew_seconds",),
     ),
     Event.POLICY_PLANNED: Meaning(

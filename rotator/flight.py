@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rotator import words
 from rotator.drift import PAUSE, doubted
+from rotator.journal import FUTURE
 from rotator.model import Deliver, Destroy, Fail, Lock, Promote, Reason, Refuse, Restore, Wait
 from rotator.retirement import retirement_is_due
 from rotator.secrets import Redacted
@@ -168,7 +169,7 @@ def mint_left_no_trace(s: Snapshot) -> Step | None:
     if rotation is None or fresh_keys(s):
         return None
     settled = rotation.last_mint.at + s.limits.settle
-    if settled > s.now:
+    if s.now < settled <= s.now + s.limits.settle + FUTURE:
         text = "the last mint was not answered; a listing will show whether it happened"
         return Wait(Reason("mint_is_settling", text), settled, soon=True)
     text = f"rotation {rotation.id} was begun, and no new key came of it"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from rotator.errors import NotFound, NotPermitted, Rejected, Unreadable
+from rotator.errors import NotFound, NotPermitted, Rejected, RotatorError, Unreadable
 from rotator.keys import KeyType, Scope
 from rotator.model import Snapshot
 from rotator.neighbours import claimed, is_about, naming, of_another
@@ -135,8 +135,7 @@ class Gatherer:
         """Those ``claims`` that may be another policy's. Its journal is newer than our listing."""
         names, found = {key.name for key in claims}, set[str]()
         for policy in self._world.neighbours():
-            # Nobody tells the name of a key that this process has not looked at.
-            name = policy.selector.name or self._names.get(policy.name)
+            name = policy.selector.name or await self._name_of(policy)
             if policy.name == s.policy.name or not (name is None or name in names):
                 continue
             try:
@@ -149,8 +148,25 @@ class Gatherer:
                 found |= of_another(s, claims, policy, journal)
         return frozenset(found)
 
-    async def sharers(self, s: Snapshot, key: Key) -> tuple[str, ...]:
+    async def _name_of(self, policy: Policy) -> str | None:
+        """The name of the key that ``policy`` gives by its id; None where nobody can tell.
+
+        By its last look, or by a listing that is here.
+        """
+        known = self._names.get(policy.name)
+        for scope in policy.selector.scopes if known is None else ():
+            if self._listings.has(scope):
+                with contextlib.suppress(RotatorError):
+                    key = (await self._listings.get(scope)).by_id.get(policy.selector.id or "")
+                    known = key.name if key else known
+        return known
+
+    async def sharers(
+        self, s: Snapshot, key: Key, *, since: datetime | None = None
+    ) -> tuple[str, ...]:
         """The other policies that are about ``key`` as well; their consumers use it.
+
+        ``since`` as for :meth:`keys`.
 
         Raises:
             RotatorError: A service was not ready to tell.
@@ -161,11 +177,11 @@ class Gatherer:
         naming_it = (self._naming.get(given, ()) for given in (key.id, key.name))
         found = []
         for policy in {one.name: one for those in naming_it for one in those}.values():
-            if policy.name == s.policy.name:
+            if policy.name == s.policy.name or _are_apart(policy, s.policy):
                 continue
             with contextlib.suppress(Unreadable, NotPermitted, NotFound, Rejected):
                 journal, _ = await world.store.load(policy.name)
-                keys = await self.keys(policy, journal)
+                keys = await self.keys(policy, journal, since=since)
                 theirs = Snapshot(policy, keys, journal, 0, (), s.now, world.me, world.limits)
                 found += [policy.name] if is_about(theirs, key) else []
         return tuple(found)
@@ -236,3 +252,10 @@ def _wanted(policy: Policy, journal: Journal) -> tuple[str | None, set[str], set
     if policy.selector.name and main is None:
         names.add(policy.selector.name)
     return main, {key_id for key_id in ids if key_id}, names
+
+
+def _are_apart(one: Policy, other: Policy) -> bool:
+    """Whether their keys are in different spaces, or of different types."""
+    ours, theirs = one.selector, other.selector
+    spaces, types = {ours.space_id, theirs.space_id}, {ours.type, theirs.type}
+    return any(len(both) > 1 and None not in both for both in (spaces, types))

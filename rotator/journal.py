@@ -38,7 +38,7 @@ HISTORY = 20
 DOUBTS = 50
 
 #: What a clock that is kept is never ahead by, and one that is corrected even less.
-_FUTURE = timedelta(hours=1)
+FUTURE = timedelta(hours=1)
 #: Years that a moment may lie in: what is computed from it stays within the calendar.
 _FIRST_YEAR, _LAST_YEAR = 2000, 9000
 
@@ -85,7 +85,7 @@ class Lease(_Document):
 
     def binds(self, now: datetime) -> bool:
         """Whether somebody holds it ``now``."""
-        return self.until > now and self.taken_at <= now + _FUTURE
+        return self.until > now and self.taken_at <= now + FUTURE
 
     def is_anothers(self, me: str, now: datetime) -> bool:
         """Whether somebody else than ``me`` holds it ``now``."""

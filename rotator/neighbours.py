@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rotator.drift import doubted
 from rotator.model import Mint, Reason, Refuse, Retire
-from rotator.views import current_keys, is_new, minted_by, succeeded
+from rotator.views import BEFORE, current_keys, is_as_asked, is_new, succeeded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -89,8 +89,17 @@ def of_another(s: Snapshot, claims: tuple[Key, ...], policy: Policy, journal: Jo
 
 
 def _may_be_of(s: Snapshot, theirs: Rotation, key: Key) -> bool:
+    """Whether ``theirs``, a rotation in flight, may have minted ``key``.
+
+    However late that is: their process may have been stopped for long after its intent, and has
+    the key, while nobody has what we have lost.
+    """
     ours = any(_succeeded_alone(s, mint, key) for one in _rotations(s) for mint in one.mints)
-    return minted_by(s, theirs, key) and (not ours or _refreshed_by(s, theirs, key))
+    at = key.created_at
+    may_be = key.id == theirs.key_id or any(
+        is_as_asked(mint, key) and (at is None or at >= mint.at - BEFORE) for mint in theirs.mints
+    )
+    return is_new(theirs, key) and may_be and (not ours or _refreshed_by(s, theirs, key))
 
 
 def _rotations(s: Snapshot) -> tuple[Rotation, ...]:

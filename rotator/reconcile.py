@@ -108,14 +108,15 @@ class Reconciler:
         """
         gatherer = self.gatherer
         s, glanced = (seen, False) if seen else await gatherer.glance(policy)
-        rotated, admitted = False, False
+        rotated, admitted, hurried = False, False, False
         for _ in range(_STEPS):
             demanded = demand is not None and demand.stands(s.journal)
             step = decide(replace(s, demanded=True) if demanded else s)
             if glanced and not _is_rest(step):
                 s, glanced = await gatherer.gather(policy), False
             elif isinstance(step, Wait) and step.soon and step.until is not None:
-                await self._world.clock.sleep(step.until - s.now)
+                # A moment that a wrong clock has written may be far: then there is another look.
+                await self._world.clock.sleep(min(step.until - s.now, self._world.limits.lease))
                 s, glanced = await gatherer.glance(policy)
             elif isinstance(step, Wait | Locked | Refuse | Notify):
                 return Looked(step, s, rotated)
@@ -129,7 +130,8 @@ class Reconciler:
                 admitted = admitted and not isinstance(step, Mint)
                 rotated = rotated or isinstance(step, Promote)
                 self.promoted[policy.name] += isinstance(step, Promote)
-                seen = await self._act(s, step)
+                seen = await self._act(s, step, hurried=hurried)
+                hurried = isinstance(step, Mint) and seen is None
                 s, glanced = (seen, False) if seen else await gatherer.glance(policy)
         raise Temporary(f"policy {policy.name} did not come to rest in {_STEPS} steps")
 
@@ -149,14 +151,17 @@ class Reconciler:
         """
         return s.journal.rotation is None and await self._world.issuer.admit()
 
-    async def _act(self, s: Snapshot, step: Step) -> Snapshot | None:
-        """Carry out ``step``; what is seen afterwards, or None when a new look must tell."""
+    async def _act(self, s: Snapshot, step: Step, *, hurried: bool) -> Snapshot | None:
+        """Carry out ``step``; what is seen afterwards, or None when a new look must tell.
+
+        ``hurried``: that look was for the same step.
+        """
         rotator = self._rotator
         match step:
             case Lock():
                 seen = await save(self._world, s, transitions.locked(s))
             case Mint():
-                seen = await rotator.rotate(s, step)
+                seen = await rotator.rotate(s, step, hurried=hurried)
             case Restore():
                 seen = await rotator.restore(s, step)
             case Destroy():

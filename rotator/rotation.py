@@ -29,7 +29,8 @@ from rotator.views import fresh_keys
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
 
-    from rotator.journal import Journal
+    from rotator.journal import Journal, Rotation
+    from rotator.keys import Key
     from rotator.listings import Listings
     from rotator.model import Held, Mint, Restore, Snapshot
     from rotator.ports import World
@@ -47,10 +48,11 @@ class Rotator:
         self._deliverer = Deliverer(world, listings)
         self.in_flight: set[asyncio.Task[Snapshot | None]] = set()
 
-    async def rotate(self, s: Snapshot, step: Mint) -> Snapshot | None:
+    async def rotate(self, s: Snapshot, step: Mint, *, hurried: bool) -> Snapshot | None:
         """Take the lease, write the intent, mint, deliver.
 
-        Answers what is seen afterwards, or None when a new look must tell.
+        Answers what is seen afterwards, or None when a new look must tell. So it is where we were
+        held up, unless we are ``hurried``: a window may be over, or somebody else was at it.
 
         Raises:
             RotatorError: Nothing was minted, or what was minted was not wanted and is revoked.
@@ -59,10 +61,9 @@ class Rotator:
         await world.store.preflight(s.policy.targets, budget=world.limits.retry_budget)
         self._say_unspooled(s, await world.spool.prepare())
         asked_at, now = world.clock.monotonic(), world.clock.now()
-        if now - s.now > world.limits.lease:
-            # We were held up. It may not be due any more: a window is over, or it was replaced.
-            return None
         resumed = s.journal.rotation is not None
+        if now - s.now > world.limits.lease and not (resumed or hurried):
+            return None
         s = replace(s, now=now)
         begun = await save(world, s, transitions.begun(s, step.reason, plan, world.new_id()))
         if begun is None:
@@ -221,12 +222,8 @@ class Rotator:
         """
         rotation, orphan = s.journal.rotation, minted.key
         self._world.emit(Event.ROTATION_SUPERSEDED, **facts.of_rotation(s))
-        if orphan is None or rotation is None or orphan.id == rotation.key_id:
-            return
-        with contextlib.suppress(RotatorError):
-            journal, version = await self._world.store.load(s.policy.name)
-            s = replace(s, journal=journal, journal_version=version, now=self._world.clock.now())
-            await save(self._world, s, transitions.abandoned(s, rotation, orphan))
+        if orphan is not None and rotation is not None:
+            await disown(self._world, s, rotation, orphan)
 
     # --- events ---
 
@@ -292,6 +289,24 @@ def _taken_back(s: Snapshot, error: RotatorError) -> Journal:
     if rotation is not None and len(rotation.mints) > 1 and not fresh_keys(s):
         return transitions.refused(s, None, error)
     return transitions.declined(s, error)
+
+
+async def disown(world: World, s: Snapshot, rotation: Rotation, key: Key) -> None:
+    """Have ``key`` revoked once nobody uses it, if ``rotation`` went on or ended without it.
+
+    Not one that shares its id with the old key.
+    """
+    if key.id == rotation.key_id:
+        return
+    with contextlib.suppress(RotatorError):
+        journal, version = await world.store.load(s.policy.name)
+        begun = journal.rotation
+        if begun is not None and (begun.id, begun.last_mint) == (rotation.id, rotation.last_mint):
+            return
+        s = replace(s, journal=journal, journal_version=version, now=world.clock.now())
+        after = transitions.abandoned(s, rotation, key)
+        if after != journal:
+            await save(world, s, after)
 
 
 async def save(world: World, s: Snapshot, journal: Journal) -> Snapshot | None:

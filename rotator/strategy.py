@@ -210,6 +210,10 @@ def lifetime_of(s: Snapshot, key: Key) -> timedelta | None:
     if ends is None or given_at is None:
         return None
     given = ends - given_at
+    if (since := _another_since(s, key)) is not None and since > given_at:
+        # No more than that, and an account may have a maximum that it was given.
+        given = ends - since
+        given -= given % _LATE
     # Whoever tells that it ended before it began tells nothing.
     return min(given, _LONGEST) if given > timedelta(0) else None
 
@@ -227,6 +231,19 @@ def _rotated_at(s: Snapshot, key: Key) -> datetime | None:
         ),
         None,
     )
+
+
+def _another_since(s: Snapshot, key: Key) -> datetime | None:
+    """When another secret was last seen under the id of ``key``; None where it may be the first.
+
+    A refresh has replaced that, which a rotation had given up, or which was a person's.
+    """
+    current, shown = s.journal.current, str(key.redacted)
+    former = [one for one in s.journal.doubted if one.key_id == key.id and one.redacted != shown]
+    moments = [mint.at for one in former for mint in one.mints if mint.grace is not None]
+    if current is not None and current.key_id == key.id and current.redacted != shown:
+        moments.append(current.since)
+    return max(moments, default=None)
 
 
 def _given_end(s: Snapshot, key: Key) -> datetime | None:

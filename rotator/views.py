@@ -169,6 +169,11 @@ def explains(s: Snapshot, mint: Mint, key: Key) -> bool:
         delayed = late > s.limits.lease + SKEW and not succeeded(s, mint, key.created_at)
         if late < -BEFORE or delayed:
             return False
+    return is_as_asked(mint, key)
+
+
+def is_as_asked(mint: Mint, key: Key) -> bool:
+    """Whether ``key`` has no more life than ``mint`` asked for."""
     if mint.expires_at is None or key.expires_at is None:
         # None was asked for, and an account-wide maximum may have stepped in.
         return mint.expires_at is None

@@ -41,6 +41,7 @@ __all__ = ["ArizeIssuer", "ArizeOptions"]
 
 #: A listing of 100 keys takes some 100 KiB, a mint one.
 _MOST, _MOST_OF_MINT = 8 * 2**20, 2**20
+_SERVER = 500
 #: What a request is for, in a word.
 _OPERATIONS = {"GET": "list", "POST": "mint", "PUT": "revoke", "DELETE": "revoke"}
 #: Raised before a byte of the request itself leaves, whatever was said to a proxy.
@@ -224,6 +225,9 @@ class _Wire:
         )
 
     def _observe(self, response: httpx.Response, round_trip: timedelta) -> None:
-        date = None if "age" in response.headers else http_date(response.headers.get("date", ""))
+        # What a gateway says for itself, or a cache, is not the provider's time.
+        strange = response.status_code >= _SERVER or "age" in response.headers
+        strange = strange or "html" in response.headers.get("content-type", "").lower()
+        date = None if strange else http_date(response.headers.get("date", ""))
         if date is not None:
             self._clock.observe(date, round_trip)

@@ -85,9 +85,11 @@ class Credential:
         async with self._lock:
             if not (key.matches(self.current) or key.matches(self._read)):
                 return False
-            found = self._read = _checked(await self._source())
+            found = _checked(await self._source())
             if key.matches(found):
+                self._read = found
                 return True
+            self._take_news(found)
             if key.matches(self.current):
                 self._work_with(found)
             return False

@@ -53,8 +53,8 @@ class Skew:
         """
         least, most = server - local, server + _RESOLUTION - (local - round_trip)
         if _distance(self.value, least, most) <= _TOLERANCE:
-            self.ignored = None
-            return None
+            back, self.ignored = self.ignored is not None, None
+            return self.value if back else None
         seen = _NONE if _distance(_NONE, least, most) <= _TOLERANCE else (least + most) / 2
         if abs(seen) > _LIMIT:
             return self._ignore(seen)

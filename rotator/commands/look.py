@@ -14,6 +14,7 @@ from rotator.wiring import connected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from rotator.gathering import Gatherer
     from rotator.model import Policy, Refuse, Snapshot
@@ -45,7 +46,7 @@ async def looked(
             async with slots:
                 try:
                     s = await gatherer.gather(policy, since=begun_at)
-                    return seen(s, await shared_keys(gatherer, s))
+                    return seen(s, await shared_keys(gatherer, s, since=begun_at))
                 except RotatorError as error:
                     return unseen(policy.name, error)
                 finally:
@@ -55,16 +56,16 @@ async def looked(
             return await asyncio.gather(*(one(policy, step) for policy in policies))
 
 
-async def shared_keys(gatherer: Gatherer, s: Snapshot) -> dict[str, Refuse]:
+async def shared_keys(gatherer: Gatherer, s: Snapshot, *, since: datetime) -> dict[str, Refuse]:
     """By id, the keys of ``s`` that another policy is about as well: its own, and those to go.
 
-    A key of which nobody can tell at the moment is left out.
+    A key of which nobody can tell at the moment is left out. A listing as old as ``since`` will do.
     """
     leaving = {entry.key_id for entry in s.journal.retiring}
     found: dict[str, Refuse] = {}
     for key in (*current_keys(s), *(key for key in s.keys if key.id in leaving)):
         with suppress(RotatorError):
-            names = await gatherer.sharers(s, key)
+            names = await gatherer.sharers(s, key, since=since)
             if names:
                 found[key.id] = shared(key, names)
     return found

@@ -219,7 +219,7 @@ class _Flight:
         return [*readiness.of_policy(s, manager), *await self._shared(s)]
 
     async def _shared(self, s: Snapshot) -> list[Finding]:
-        refusals = await shared_keys(self._services.reconciler.gatherer, s)
+        refusals = await shared_keys(self._services.reconciler.gatherer, s, since=self._began_at)
         return [readiness.of_refusal(one) for one in refusals.values()]
 
     def _manager(self) -> Key | None:

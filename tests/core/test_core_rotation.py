@@ -12,7 +12,7 @@ from sim_stage import DAY, HOUR, Stage, fields, said, virtual
 from rotator.errors import Unavailable
 from rotator.events import Event
 from rotator.keys import Bindings, OrgBinding, Role, SpaceBinding
-from rotator.model import Choice, Selector
+from rotator.model import Choice, OnDrift, Selector
 from rotator.sandbox.arize_model import Refused
 from rotator.secrets import Secret
 
@@ -539,8 +539,8 @@ async def test_a_key_on_the_disk_of_such_a_machine_is_delivered_and_the_rest_is_
 class HeldUp:
     """A store whose first answer to a preflight comes when the process is awake again."""
 
-    def __init__(self, store, seconds):
-        self._store, self._seconds = store, [seconds]
+    def __init__(self, store, *seconds):
+        self._store, self._seconds = store, list(seconds)
 
     def __getattr__(self, name):
         return getattr(self._store, name)
@@ -549,6 +549,17 @@ class HeldUp:
         await self._store.preflight(*args, **options)
         if self._seconds:
             await asyncio.sleep(self._seconds.pop())
+
+
+@virtual
+async def test_a_store_that_is_always_slow_keeps_no_rotation_from_being_begun():
+    stage = Stage()
+    stage.add()
+    slow = lambda world: replace(world, store=HeldUp(world.store, *[31] * 9))  # noqa: E731
+    stage.universe.around = slow
+
+    assert "rotation.completed" in await stage.come_by()
+    assert 2 == len(stage.requests("preflight"))
 
 
 @pytest.mark.parametrize(("seconds", "looks"), [(29, 1), (31, 2)])
@@ -563,3 +574,62 @@ async def test_who_was_held_up_between_a_look_and_its_intent_looks_again(seconds
 
     assert looks == len(stage.requests("preflight"))
     assert 1 == len(stage.journal().history)
+
+
+@virtual
+async def test_of_several_targets_that_are_empty_one_that_is_closed_keeps_no_other_waiting():
+    stage = Stage()
+    policy = stage.add()
+    await stage.come_by()
+    (subject,) = stage.universe.subjects
+    more = [replace(policy.targets[0], path=f"apps/ci/{at}") for at in (1, 2)]
+    stage.universe.change(subject, targets=(*policy.targets, *more))
+    stage.universe.around = lambda world: replace(world, store=HalfClosed(world.store))
+
+    assert "policy.failed" in await stage.come_by()
+
+    assert [None, stage.held()] == [stage.held(at=1), stage.held(at=2)]
+    assert stage.journal().lease is None
+
+
+@virtual
+async def test_a_key_that_arrives_when_its_rotation_has_ended_without_it_leaves_in_its_time():
+    """Who delivered it was stopped for long: it is in the store, and perhaps in use."""
+    stage = Stage()
+    stage.add(strategy=Choice.REISSUE, on_drift=OnDrift.ROTATE)
+    stage.script = [("create", Fault.ASLEEP)]
+    late = stage.begin()
+    await asyncio.sleep(60)
+    stage.universe.network.spreads = 30
+    stage.script += [("create", Fault.TRUNCATED)]
+    assert "rotation.key_refused" in await stage.come_by()
+    stage.universe.network.spreads = 0
+    stage.universe.subjects[0].policy = replace(
+        stage.universe.subjects[0].policy, max_age=300 * DAY
+    )
+
+    await late.ended()
+    stage.arize.authenticate(stage.held())
+    await stage.universe.rest()
+
+    assert [stage.held()] == stage.alive()
+
+
+@virtual
+async def test_a_wait_for_a_moment_that_a_wrong_clock_has_written_is_not_slept_through():
+    stage = Stage()
+    stage.add()
+    stage.script = [("refresh", Fault.KILLED_BEFORE)]
+    await stage.begin().ended()
+    _, journal = stage.shelf.journals["ci"]
+    ahead = timedelta(minutes=55)
+    (mint,) = journal.rotation.mints
+    wrong = mint.model_copy(update={"at": mint.at + ahead})
+    rotation = journal.rotation.model_copy(update={"mints": (wrong,)})
+    stage.shelf.journals["ci"] = (1, journal.model_copy(update={"rotation": rotation}))
+
+    await asyncio.sleep(60)
+    process = stage.begin()
+    await process.ended(2700)
+
+    assert "policy.failed" in said(process), "and not after 55 minutes"

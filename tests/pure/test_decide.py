@@ -9,6 +9,7 @@ from pure_builders import (
     DAY,
     HOUR,
     NOW,
+    OTHER,
     TARGETS,
     TICK,
     by_name,
@@ -16,7 +17,9 @@ from pure_builders import (
     endless,
     in_flight,
     key,
+    lease,
     lineage,
+    mint,
     new,
     notice,
     policy,
@@ -32,6 +35,7 @@ from rotator.keys import KeyStatus, KeyType
 from rotator.model import (
     Choice,
     Deliver,
+    Destroy,
     Mint,
     Notify,
     Plan,
@@ -40,6 +44,7 @@ from rotator.model import (
     Refuse,
     Retire,
     Selector,
+    Spooled,
     Wait,
 )
 
@@ -70,10 +75,10 @@ def test_the_checks_come_in_this_order():
         "policy_is_leaving",
         "key_near_expiry",
         "key_reached_max_age",
-        "target_is_empty",
         "store_has_drifted",
         "retirement_is_due",
         "stray_key_appeared",
+        "target_is_empty",
         "nothing_is_due",
     ] == [check.__name__ for check in CHECKS]
 
@@ -319,5 +324,32 @@ def test_what_is_right_at_any_time_is_done():
     half = {"holding": ("new", "old"), "journal": in_flight(), "policy": policy(targets=TARGETS)}
 
     assert isinstance(astray(key(), new(), **half), Deliver)
-    assert isinstance(astray(key()), Wait)
     assert "key_not_found" == code(astray())
+    spent = (Spooled("ci-key", "r0", 1, None),)
+    assert isinstance(astray(key(), spooled=spent), Destroy)
+    theirs = Journal(lease=lease(OTHER))
+    assert isinstance(astray(SOON, journal=theirs), Refuse), "of its end too a wrong clock is wrong"
+
+
+def test_that_nothing_is_due_is_not_believed_either():
+    settling = in_flight(mint(at=NOW))
+
+    assert isinstance(decide(snapshot(key())), Wait)
+    assert ASTRAY == code(astray(key()))
+    assert decide(snapshot(key(), journal=settling)).soon
+    assert ASTRAY == code(astray(key(), journal=settling))
+    empty = {"holding": ("old", None), "journal": lineage(), "policy": policy(targets=TARGETS)}
+    assert isinstance(decide(snapshot(key(), **empty)), Deliver)
+    assert ASTRAY == code(astray(key(), **empty)), "that can wait"
+
+
+def test_hooks_are_told_before_a_target_is_filled():
+    waiting = lineage(notices=(notice(),), history=(record(),))
+    rules = policy(targets=TARGETS, hooks=("web",))
+
+    assert isinstance(
+        decide(snapshot(key(), holding=("old", None), journal=waiting, policy=rules)), Notify
+    )
+    half = in_flight().model_copy(update={"notices": (notice(),), "history": (record(),)})
+    s = snapshot(key(), new(), holding=("new", "old"), journal=half, policy=rules)
+    assert isinstance(decide(s), Deliver)

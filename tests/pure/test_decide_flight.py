@@ -253,6 +253,14 @@ def test_a_listing_gets_time_to_show_what_happened(ago, waits):
     assert waits or isinstance(step, Mint)
 
 
+@pytest.mark.parametrize(("ahead", "waits"), [(HOUR, True), (HOUR + TICK, False)])
+def test_a_mint_of_the_future_has_settled(ahead, waits):
+    """Somebody wrote it by a clock that nobody follows: a listing shows what came of it."""
+    step = look(key(), mints=(mint(at=NOW + ahead),))
+
+    assert waits == (step.reason.code == "mint_is_settling")
+
+
 def test_a_mint_that_cannot_be_tried_again_is_refused():
     rules = policy(strategy=Choice.REISSUE)
 

@@ -220,7 +220,7 @@ def test_before_the_first_record_it_is_what_the_rotation_began_with():
 # --- target_is_empty ---
 
 
-@pytest.mark.parametrize("holding", [("old", None), (None, "old"), (None, "old", "two")])
+@pytest.mark.parametrize("holding", [("old", None), (None, "old"), (None, "old", "old")])
 def test_a_target_that_holds_nothing_gets_what_another_has(holding):
     s = snapshot(key(), holding=holding, journal=lineage(), policy=BOTH)
     empty = s.held[holding.index(None)].target
@@ -245,6 +245,7 @@ def test_all_that_hold_nothing_are_named():
         (lineage(), ("two", None)),
         (lineage(), ("old", "old")),
         (lineage(), ("old", "two")),
+        (lineage(), ("old", None, "two")),
     ],
     ids=[
         "in flight",
@@ -254,6 +255,7 @@ def test_all_that_hold_nothing_are_named():
         "no other has it",
         "none is empty",
         "not empty",
+        "drift",
     ],
 )
 def test_nothing_but_the_key_that_we_delivered_is_copied_to_what_is_empty(journal, holding):

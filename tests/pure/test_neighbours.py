@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from pure_builders import (
+    DAY,
     HOUR,
     MINUTE,
     NOW,
@@ -125,8 +126,9 @@ def test_the_key_that_was_refreshed_under_its_id_is_nobody_elses():
         Journal(retiring=(retiring("new"),)),
         in_flight(key_id="id-new"),
         in_flight(mint(at=NOW - MINUTE), key_id="id-other"),
+        in_flight(mint(at=NOW - 2 * HOUR), key_id="id-other"),
     ],
-    ids=["current", "put back", "retiring", "being replaced", "perhaps minted"],
+    ids=["current", "put back", "retiring", "being replaced", "perhaps minted", "and late"],
 )
 def test_what_another_journal_knows_is_not_ours(journal):
     assert {"id-new"} == taken(journal)
@@ -137,10 +139,11 @@ def test_what_another_journal_knows_is_not_ours(journal):
     [
         Journal(),
         Journal(current=current(), retiring=(retiring(),)),
-        in_flight(mint(at=NOW - 2 * HOUR), key_id="id-other"),
+        in_flight(mint(at=NOW + HOUR), key_id="id-other"),
+        in_flight(mint(expires_at=NOW + DAY), key_id="id-other"),
         in_flight(key_id="id-other", key_name="another name"),
     ],
-    ids=["empty", "other keys", "minted long before", "of another name"],
+    ids=["empty", "other keys", "minted later", "for less", "of another name"],
 )
 def test_what_it_does_not_know_may_be_ours(journal):
     assert set() == taken(journal)

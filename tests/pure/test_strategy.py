@@ -22,14 +22,16 @@ from pure_builders import (
     mint,
     policy,
     record,
+    rotation,
     service,
     shown,
     snapshot,
 )
 
+from rotator.journal import Journal
 from rotator.keys import KeyType, LegacyBindings
 from rotator.model import Choice, Plan, Reason, Refuse
-from rotator.strategy import choose, expiry_margin, was_replaced
+from rotator.strategy import choose, expiry_margin, lifetime_of, was_replaced
 
 LEGACY = LegacyBindings("space-1", space_role="member")
 SOON = key(expires_at=NOW + 14 * DAY)
@@ -402,6 +404,38 @@ def test_within_a_rotation_a_key_is_given_what_was_planned_whatever_is_listed_by
 
     assert 30 * DAY == choose(s, old).lifetime
     assert None is choose(s, key("two", created_at=None)).lifetime
+
+
+LATE = rotation(mint(at=NOW - 10 * DAY - 20 * MINUTE, strategy="refresh", grace=HOUR))
+
+
+@pytest.mark.parametrize(
+    "journal",
+    [
+        Journal(doubted=(LATE,)),
+        lineage(current=current(since=NOW - 10 * DAY - 20 * MINUTE)),
+    ],
+    ids=["a late request of ours", "a person"],
+)
+def test_a_key_that_was_refreshed_under_its_id_is_given_no_more_than_it_got_by_that(journal):
+    """Its creation is older: what is told from there is more than an account may allow."""
+    refreshed = key(redacted=shown("two"), expires_at=NOW + 80 * DAY)
+
+    assert 90 * DAY == lifetime_of(snapshot(refreshed, journal=journal), refreshed)
+    first = key(expires_at=NOW + 80 * DAY)
+    assert first.expires_at - first.created_at == (
+        lifetime_of(snapshot(first, journal=journal), first)
+    )
+
+
+def test_what_another_request_may_have_done_says_nothing_of_it():
+    reissue = rotation(mint(at=NOW - 10 * DAY))
+    other = LATE.model_copy(update={"key_id": "id-x"})
+    refreshed = key(redacted=shown("two"), expires_at=NOW + 80 * DAY)
+
+    for one in (reissue, other):
+        s = snapshot(refreshed, journal=Journal(doubted=(one,)))
+        assert refreshed.expires_at - refreshed.created_at == lifetime_of(s, refreshed)
 
 
 def test_a_key_that_is_told_to_have_ended_before_it_began_has_a_lifetime_nobody_knows():

@@ -142,10 +142,10 @@ class SimIssuer:
         return _parsed(redacted_key).matches(self._current)
 
     async def depends_on(self, redacted_key):
-        if not self.is_own(redacted_key):
-            return False
-        self._current = self._source()
-        return self.is_own(redacted_key)
+        found, shown = self._source(), _parsed(redacted_key)
+        if not shown.matches(found) and self.is_own(redacted_key):
+            self._current = found
+        return shown.matches(found)
 
     def adopt(self, secret):
         self._current = secret

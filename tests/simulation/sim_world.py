@@ -97,9 +97,9 @@ class Watched(Reconciler):
         self._decided[looked.step.reason.code] += 1
         return looked
 
-    async def _act(self, s, step):
+    async def _act(self, s, step, **options):
         self._decided[step.reason.code] += 1
-        return await super()._act(s, step)
+        return await super()._act(s, step, **options)
 
 
 @dataclass
