@@ -206,13 +206,20 @@ def lifetime_of(s: Snapshot, key: Key) -> timedelta | None:
     if rotation is not None and rotation.key_id == key.id and rotation.last_mint.lifetime:
         # As it was planned: what is listed by now may tell of a grace, or not tell.
         return rotation.last_mint.lifetime
+    late = _late_refreshes(s, key)
+    for mint in late:
+        if mint.lifetime is not None and _is_near(mint.expires_at, key.expires_at):
+            return mint.lifetime
     given_at, ends = _rotated_at(s, key) or key.created_at, _given_end(s, key)
     if ends is None or given_at is None:
         return None
     given = ends - given_at
-    if (since := _another_since(s, key)) is not None and since > given_at:
-        # No more than that, and an account may have a maximum that it was given.
-        given = ends - since
+    # One that had no end was given the account's maximum, of which this is not known to the hour.
+    endless = [mint.at for mint in late if mint.expires_at is None]
+    if current is not None and (current.key_id, current.expires_at) == (key.id, None):
+        endless += [current.since] if current.redacted != str(key.redacted) else []
+    if endless and max(endless) > given_at:
+        given = ends - max(endless)
         given -= given % _LATE
     # Whoever tells that it ended before it began tells nothing.
     return min(given, _LONGEST) if given > timedelta(0) else None
@@ -233,17 +240,18 @@ def _rotated_at(s: Snapshot, key: Key) -> datetime | None:
     )
 
 
-def _another_since(s: Snapshot, key: Key) -> datetime | None:
-    """When another secret was last seen under the id of ``key``; None where it may be the first.
+def _is_near(one: datetime | None, other: datetime | None) -> bool:
+    return one is not None and other is not None and abs(one - other) <= _MODESTY
 
-    A refresh has replaced that, which a rotation had given up, or which was a person's.
+
+def _late_refreshes(s: Snapshot, key: Key) -> list[journal.Mint]:
+    """The refreshes that a rotation had given up, one of which may have made ``key`` what it is.
+
+    Ids are kept where it is: another secret was under that of ``key`` when the rotation began.
     """
-    current, shown = s.journal.current, str(key.redacted)
+    shown = str(key.redacted)
     former = [one for one in s.journal.doubted if one.key_id == key.id and one.redacted != shown]
-    moments = [mint.at for one in former for mint in one.mints if mint.grace is not None]
-    if current is not None and current.key_id == key.id and current.redacted != shown:
-        moments.append(current.since)
-    return max(moments, default=None)
+    return [mint for one in former for mint in one.mints if mint.grace is not None]
 
 
 def _given_end(s: Snapshot, key: Key) -> datetime | None:

@@ -28,7 +28,6 @@ from pure_builders import (
     snapshot,
 )
 
-from rotator.journal import Journal
 from rotator.keys import KeyType, LegacyBindings
 from rotator.model import Choice, Plan, Reason, Refuse
 from rotator.strategy import choose, expiry_margin, lifetime_of, was_replaced
@@ -406,36 +405,54 @@ def test_within_a_rotation_a_key_is_given_what_was_planned_whatever_is_listed_by
     assert None is choose(s, key("two", created_at=None)).lifetime
 
 
-LATE = rotation(mint(at=NOW - 10 * DAY - 20 * MINUTE, strategy="refresh", grace=HOUR))
+AGO = NOW - 10 * DAY - 20 * MINUTE
+#: A refresh of a key without an end, which an account with a greatest lifetime gave one.
+LATE = rotation(
+    mint(at=AGO, strategy="refresh", grace=HOUR, expires_at=None, lifetime=None), expires_at=None
+)
+REFRESHED = key(redacted=shown("two"), expires_at=NOW + 80 * DAY)
+SINCE_ITS_CREATION = REFRESHED.expires_at - REFRESHED.created_at
+
+
+def given(one, **journal):
+    return lifetime_of(snapshot(one, journal=lineage(**{"current": None} | journal)), one)
 
 
 @pytest.mark.parametrize(
-    "journal",
-    [
-        Journal(doubted=(LATE,)),
-        lineage(current=current(since=NOW - 10 * DAY - 20 * MINUTE)),
-    ],
+    "known",
+    [{"doubted": (LATE,)}, {"current": current(since=AGO)}],
     ids=["a late request of ours", "a person"],
 )
-def test_a_key_that_was_refreshed_under_its_id_is_given_no_more_than_it_got_by_that(journal):
-    """Its creation is older: what is told from there is more than an account may allow."""
-    refreshed = key(redacted=shown("two"), expires_at=NOW + 80 * DAY)
-
-    assert 90 * DAY == lifetime_of(snapshot(refreshed, journal=journal), refreshed)
-    first = key(expires_at=NOW + 80 * DAY)
-    assert first.expires_at - first.created_at == (
-        lifetime_of(snapshot(first, journal=journal), first)
-    )
+def test_an_endless_key_that_was_refreshed_under_its_id_is_given_the_maximum_of_the_account(known):
+    """What is told from its creation on is more, and would be refused for ever."""
+    assert 90 * DAY == given(REFRESHED, **known)
 
 
-def test_what_another_request_may_have_done_says_nothing_of_it():
-    reissue = rotation(mint(at=NOW - 10 * DAY))
-    other = LATE.model_copy(update={"key_id": "id-x"})
-    refreshed = key(redacted=shown("two"), expires_at=NOW + 80 * DAY)
+def test_one_that_keeps_its_secret_has_what_it_had():
+    first = key(expires_at=REFRESHED.expires_at)
 
-    for one in (reissue, other):
-        s = snapshot(refreshed, journal=Journal(doubted=(one,)))
-        assert refreshed.expires_at - refreshed.created_at == lifetime_of(s, refreshed)
+    assert given(first, doubted=(LATE,)) is None, "no end: what it shows is that of its grace"
+    assert SINCE_ITS_CREATION == given(first, current=current(since=AGO))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"expires_at": NOW + 80 * DAY, "lifetime": 30 * DAY}, 30 * DAY),
+        ({"expires_at": NOW + 80 * DAY - 5 * SECOND, "lifetime": 30 * DAY}, 30 * DAY),
+        ({"expires_at": NOW + 80 * DAY, "lifetime": None}, SINCE_ITS_CREATION),
+        ({"expires_at": NOW + 79 * DAY, "lifetime": 30 * DAY}, SINCE_ITS_CREATION),
+        ({"strategy": "reissue", "grace": None}, SINCE_ITS_CREATION),
+    ],
+    ids=["its date", "about its date", "not planned", "another date", "another key"],
+)
+def test_what_a_late_refresh_has_kept_or_extended_is_given_what_was_planned(changes, expected):
+    (tried,) = LATE.mints
+    late = rotation(tried.model_copy(update=changes))
+
+    assert expected == given(REFRESHED, doubted=(late,))
+    other = late.model_copy(update={"key_id": "id-x"})
+    assert SINCE_ITS_CREATION == given(REFRESHED, doubted=(other,))
 
 
 def test_a_key_that_is_told_to_have_ended_before_it_began_has_a_lifetime_nobody_knows():
