@@ -207,6 +207,11 @@ class History:
         more = Target(f"apps/{subject.policy.name}/more", "api_key")
         targets = (*subject.policy.targets, more)
         rules = draw.choice(({"suspend": True}, {"absent": True}, {"targets": targets}))
+        for _ in range(60):
+            # Who has read the former configuration leaves the new target as it is, be it a rotation
+            # later: that is drift, and for a person, as it cannot be told from a rollback.
+            if "targets" in rules and world.is_passing():
+                await asyncio.sleep(60)
         if not self._calm:
             world.shelf.put(more.path, sibling="theirs")
             world.change(subject, **rules)

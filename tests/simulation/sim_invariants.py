@@ -144,7 +144,12 @@ class Judge:
         return self._world.arize.options.second_refresh_cuts_window and tries.count("refresh") > 1
 
     def refused_to(self, subject):
-        """A consumer's key ended within its grace period, which he was promised."""
+        """A consumer's key ended within its grace period, which he was promised.
+
+        Unless all that the store has to offer is dead: that is a breach, and has been judged.
+        """
+        if subject.broken_since is not None:
+            return
         cuts = self._world.arize.options.second_refresh_cuts_window
         excused = subject.rollbacks or self._is_excused(subject) or self._is_out_of_luck(subject)
         if not (cuts or excused):

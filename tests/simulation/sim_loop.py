@@ -139,6 +139,10 @@ class _Nap:
             raise asyncio.CancelledError
 
 
+#: How often a task may wait for something on its way out.
+_WORDS = 5
+
+
 async def reach(moment):
     """Until ``moment``, in seconds of this loop; not at all when that is over."""
     await asyncio.sleep(max(0.0, moment - asyncio.get_running_loop().time()))
@@ -158,9 +162,11 @@ def run(coroutine):
         assert not unnoticed, unnoticed
         return result
     finally:
-        rest = asyncio.all_tasks(loop)
-        for task in rest:
-            task.cancel()
-        if rest:
-            loop.run_until_complete(asyncio.gather(*rest, return_exceptions=True))
+        # More than once: the process that one belongs to may be dead, and its last words as well.
+        for _ in range(_WORDS):
+            rest = asyncio.all_tasks(loop)
+            for task in rest:
+                task.cancel()
+            if rest:
+                loop.run_until_complete(asyncio.wait(rest, timeout=1))
         loop.close()

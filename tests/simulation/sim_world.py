@@ -282,6 +282,11 @@ class Universe:
                 process.world.hooks.update(self._hooks(process.actor))
                 process.daemon.configure(self.policies)
 
+    def is_passing(self):
+        """Whether somebody is at a pass, or at something by hand, with what was configured then."""
+        passing = (one for one in self.processes if one.daemon is None and one.task is not None)
+        return any(not (one.task.done() or one.actor.dead) for one in passing)
+
     @property
     def policies(self):
         return [subject.policy for subject in self.subjects if not subject.absent]
