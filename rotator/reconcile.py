@@ -131,9 +131,17 @@ class Reconciler:
                 rotated = rotated or isinstance(step, Promote)
                 self.promoted[policy.name] += isinstance(step, Promote)
                 seen = await self._act(s, step, hurried=hurried)
+                if isinstance(step, Promote) and (changed := self._rewritten(policy)) is not None:
+                    # What is to go may be in a target that only the new rules name.
+                    policy, seen = changed, None
                 hurried = isinstance(step, Mint) and seen is None
                 s, glanced = (seen, False) if seen else await gatherer.glance(policy)
         raise Temporary(f"policy {policy.name} did not come to rest in {_STEPS} steps")
+
+    def _rewritten(self, policy: Policy) -> Policy | None:
+        """The policy of that name, if the configuration has other rules for it by now."""
+        named = (one for one in self._world.neighbours() if one.name == policy.name)
+        return next((one for one in named if one != policy and not policy.leaving), None)
 
     async def _shared(self, s: Snapshot, step: Step) -> Refuse | None:
         """That ``step`` would end a key which another policy is about as well.

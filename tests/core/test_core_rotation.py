@@ -633,3 +633,21 @@ async def test_a_wait_for_a_moment_that_a_wrong_clock_has_written_is_not_slept_t
     await process.ended(2700)
 
     assert "policy.failed" in said(process), "and not after 55 minutes"
+
+
+@virtual
+async def test_once_a_rotation_is_over_the_rules_that_were_written_meanwhile_count():
+    """An orphan may be in a target that only they name."""
+    stage = Stage()
+    policy = stage.add(strategy=Choice.REISSUE)
+    (subject,) = stage.universe.subjects
+    more = replace(policy.targets[0], path="apps/ci/more")
+
+    def write(event, **_):
+        if event == Event.KEY_VERIFIED:
+            stage.universe.change(subject, targets=(*policy.targets, more))
+
+    stage.universe.listeners.append(write)
+    await stage.come_by()
+
+    assert stage.held() == stage.shelf.value(more), "in the same look"
