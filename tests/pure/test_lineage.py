@@ -351,6 +351,7 @@ def test_the_key_of_the_policy_is_adopted():
     [
         ({"journal": in_flight()}, "rotation_in_flight", "rotation r1"),
         ({"journal": Journal(lease=lease(OTHER))}, "another_holds_the_lease", OTHER),
+        ({"astray": 3 * DAY}, "clock_is_astray", "3d behind the provider's"),
         ({"keys": ()}, "key_not_found", "no active key id-old"),
         (
             {"keys": (), "policy": policy(selector=Selector(name="ci"))},
