@@ -27,12 +27,6 @@ if TYPE_CHECKING:
 _A_WHILE = timedelta(hours=1)
 
 
-class _Needed(Rejected):
-    """The key to be revoked is what rotator works with."""
-
-    code = Rejected.code
-
-
 class Finisher:
     """Carries a delivered key to its record, and an old one to its end."""
 
@@ -136,9 +130,12 @@ class Finisher:
         if had_by_nobody(s, entry) and not await self._fenced(s, entry):
             return None
         listed = any(key.id == entry.key_id and key.usable(s.now) for key in s.keys)
+        pause = timedelta()
         try:
             if listed and await world.issuer.depends_on(entry.redacted):
-                raise _Needed(
+                # Until somebody has put the new one there.
+                pause = _A_WHILE
+                raise Rejected(
                     f"{entry.redacted} is the key that rotator itself works with",
                     remedy="give it the new one: read it from where the policy delivers it, with"
                     " `arize.api_key: {vault: …}`; the old one is revoked after that",
@@ -150,10 +147,7 @@ class Finisher:
                     remedy="see that the management key may revoke it; tried again by itself",
                 )
         except RotatorError as error:
-            until = s.now + polite(entry.failures + 6, jitter=world.jitter())
-            if isinstance(error, _Needed):
-                # Until somebody has put the new one there.
-                until += _A_WHILE
+            until = s.now + pause + polite(entry.failures + 6, jitter=world.jitter())
             world.emit(Event.RETIRE_FAILED, **fields, **facts.of_error(error), retry_at=until)
             return await save(world, s, transitions.postponed(s, entry, until))
         world.emit(Event.KEY_RETIRED, **fields)

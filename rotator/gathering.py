@@ -135,8 +135,10 @@ class Gatherer:
         """Those ``claims`` that may be another policy's. Its journal is newer than our listing."""
         names, found = {key.name for key in claims}, set[str]()
         for policy in self._world.neighbours():
+            if policy.name == s.policy.name:
+                continue
             name = policy.selector.name or await self._name_of(policy)
-            if policy.name == s.policy.name or not (name is None or name in names):
+            if not (name is None or name in names):
                 continue
             try:
                 journal, _ = await self._world.store.load(policy.name)

@@ -118,6 +118,6 @@ def _succeeded_alone(s: Snapshot, mint: journal.Mint, key: Key) -> bool:
 
     What two policies mint in the same second its dates do not tell apart.
     """
-    alike = [one for one in s.keys if one.name == key.name and one.created_at is not None]
+    alike = (one for one in s.keys if one.name == key.name)
     found = [one.id for one in alike if one.created_at and succeeded(s, mint, one.created_at)]
     return found == [key.id]

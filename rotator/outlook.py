@@ -82,6 +82,11 @@ class Outlook:
         return _DOING.get(self.action, self.action)
 
     @property
+    def waiting_targets(self) -> tuple[str, ...]:
+        """Those of the empty ones that get a key by the next rotation, and no sooner."""
+        return () if self.needs_a_person or self.action == "deliver" else self.empty_targets
+
+    @property
     def needs_a_person(self) -> bool:
         """Nothing goes on by itself, or it is not known whether it does."""
         return self.action in {"refuse", "failed"}

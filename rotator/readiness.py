@@ -86,9 +86,10 @@ def of_policy(s: Snapshot, manager: Key | None) -> Iterator[Finding]:
                 "it will again, unless what stood in its way has been put right",
                 note=True,
             )
+    copied = isinstance(decide(s), Deliver)
     for held in s.held:
         # Without a key, what to do about that comes first.
-        if held.value is None and found and not isinstance(decide(s), Deliver):
+        if held.value is None and found and not copied:
             yield Finding(
                 "target_is_empty",
                 f"{held.target} holds no key; the next rotation puts one there",

@@ -219,9 +219,8 @@ def _old_keys(s: Snapshot, used: str | None) -> Iterator[OldKey]:
 
 
 def _worries(s: Snapshot, row: Outlook, drift: Reason | None) -> Iterator[str]:
-    if not row.needs_a_person and row.action != "deliver":
-        for target in row.empty_targets:
-            yield f"{target} holds no key; the next rotation puts one there"
+    for target in row.waiting_targets:
+        yield f"{target} holds no key; the next rotation puts one there"
     if drift is not None and drift.text != row.text:
         yield drift.text
     for record in s.journal.history[:1]:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from rotator import traceparent
 from rotator.adapters.answers import http_date, scrub
 from rotator.adapters.arize_credential import Credential
-from rotator.adapters.arize_errors import Answer
+from rotator.adapters.arize_errors import Answer, by_a_gateway
 from rotator.adapters.arize_issuer import ArizeCalls
 from rotator.adapters.arize_options import ArizeOptions
 from rotator.adapters.network import Ways, network
@@ -41,7 +41,6 @@ __all__ = ["ArizeIssuer", "ArizeOptions"]
 
 #: A listing of 100 keys takes some 100 KiB, a mint one.
 _MOST, _MOST_OF_MINT = 8 * 2**20, 2**20
-_SERVER = 500
 #: What a request is for, in a word.
 _OPERATIONS = {"GET": "list", "POST": "mint", "PUT": "revoke", "DELETE": "revoke"}
 #: Raised before a byte of the request itself leaves, whatever was said to a proxy.
@@ -226,8 +225,8 @@ class _Wire:
 
     def _observe(self, response: httpx.Response, round_trip: timedelta) -> None:
         # What a gateway says for itself, or a cache, is not the provider's time.
-        strange = response.status_code >= _SERVER or "age" in response.headers
-        strange = strange or "html" in response.headers.get("content-type", "").lower()
-        date = None if strange else http_date(response.headers.get("date", ""))
+        headers = response.headers
+        strange = by_a_gateway(response.status_code, headers.get("content-type", ""))
+        date = None if strange or "age" in headers else http_date(headers.get("date", ""))
         if date is not None:
             self._clock.observe(date, round_trip)

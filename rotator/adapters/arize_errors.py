@@ -100,10 +100,16 @@ class Answer:
     @property
     def by_the_api(self) -> bool:
         """Whether Arize itself looked at the credential: no gateway, no page for people."""
-        told = self.status is not None and not 300 <= self.status < 400 and self.status < 500  # noqa: PLR2004 - 3xx, 5xx
-        kind = self.content_type.lower()
-        strange = "html" in kind or (self.status in _NO_WAY and "json" not in kind)
-        return told and self.status not in _NO_PROOF and not strange
+        if self.status is None or by_a_gateway(self.status, self.content_type):
+            return False
+        moved = 300 <= self.status < 400  # noqa: PLR2004 - 3xx
+        strange = self.status in _NO_WAY and "json" not in self.content_type.lower()
+        return not moved and self.status not in _NO_PROOF and not strange
+
+
+def by_a_gateway(status: int, content_type: str) -> bool:
+    """Whether an answer may be of what stands between us and Arize: 5xx, or a page for people."""
+    return status >= 500 or "html" in content_type.lower()  # noqa: PLR2004 - 5xx
 
 
 def refusal(answer: Answer, call: Call) -> RotatorError | None:

@@ -99,8 +99,7 @@ def _notes(row: Outlook, ahead: Outlook, now: datetime) -> Iterator[str]:
         yield "a process that starts later has what `arize.api_key` reads by then"
     for write in row.writes or ahead.writes:
         yield f"writes {write.secret}: {', '.join(write.fields)}"
-    settled = row.needs_a_person or row.action == "deliver"
-    for target in () if settled else row.empty_targets:
+    for target in row.waiting_targets:
         yield (
             f"{target} holds no key; the next rotation puts one there"
             f" (now: rotator run --rotate {row.policy})"
