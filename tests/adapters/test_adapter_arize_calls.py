@@ -332,6 +332,7 @@ async def test_every_request_is_told_with_what_it_was_for_and_its_status():
 CUT = httpx.Response(200, stream=Body(b"{", httpx.ReadError("cut")))
 
 
+@pytest.mark.looptime
 @pytest.mark.parametrize("answer", [NEVER, httpx.ConnectError("refused"), CUT])
 async def test_a_request_without_an_answer_has_no_status(answer):
     stage = Stage(answer, timeout=timedelta(seconds=0.05))
