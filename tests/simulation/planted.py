@@ -345,10 +345,15 @@ def everything_is_a_stray():
 
 
 @plant
-def refusal_ends_the_rotation():
-    """A replacement that is refused makes us forget that the old key has only its grace left."""
+def refusal_forgets_the_rotation():
+    """A replacement that is refused makes us forget what its rotation had lost before it."""
     refused = transitions.refused
-    swap(refused, lambda s, key, error: refused(replace(s, keys=()), key, error))
+
+    def forgotten(s, key, error):
+        after = refused(replace(s, keys=()), key, error)
+        return after.model_copy(update={"doubted": s.journal.doubted}) if key else after
+
+    swap(refused, forgotten)
 
 
 @plant
