@@ -50,7 +50,7 @@ PAIRS ?= 0
 exhaust: $(VENV)/dev
 	$(BIN)/python tests/simulation/exhaust.py --pairs $(PAIRS)
 
-# Forty-three bugs, planted one at a time: the simulation must find each.
+# Bugs of the kinds that matter, planted one at a time: the simulation must find each.
 planted: $(VENV)/dev
 	$(BIN)/python tests/simulation/planted.py
 
