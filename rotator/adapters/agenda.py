@@ -41,7 +41,8 @@ class SchedulerAgenda:
     def at(self, name: str, when: datetime, call: Callable[[], object]) -> None:
         """Call ``call`` at ``when``; replaces what ``name`` had."""
         local = datetime.now(UTC) + (when - self._clock.now())
-        trigger = DateTrigger(run_date=local)
+        # Without a time zone it asks for the machine's, and raises where that has no name.
+        trigger = DateTrigger(run_date=local, timezone=UTC)
         self._scheduler.add_job(_on_loop(call), trigger, id=name, replace_existing=True)
 
     def every(self, name: str, period: timedelta, call: Callable[[], object]) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import tzlocal.unix
 
 from rotator.adapters.agenda import SchedulerAgenda
 from rotator.adapters.clock import SystemClock
@@ -60,6 +61,18 @@ async def test_a_moment_that_is_past_is_now_however_long_ago(agenda, clock):
 async def test_moments_are_those_of_the_corrected_clock():
     agenda, calls = SchedulerAgenda(Ahead(lambda *_, **__: None)), asyncio.Queue()
     agenda.at("a", datetime.now(UTC) + timedelta(hours=1), calling(calls))
+
+    await asyncio.wait_for(calls.get(), 5)
+    agenda.stop()
+
+
+@pytest.mark.parametrize("zone", ["CET-1CEST,M3.5.0,M10.5.0/3", ":/nowhere", "Nowhere/Land"])
+async def test_it_calls_whatever_the_machines_time_zone_is(clock, monkeypatch, zone):
+    monkeypatch.setenv("TZ", zone)
+    # An earlier test may have had it asked for.
+    monkeypatch.setattr(tzlocal.unix, "_cache_tz", None)
+    agenda, calls = SchedulerAgenda(clock), asyncio.Queue()
+    agenda.at("a", clock.now() + SOON, calling(calls))
 
     await asyncio.wait_for(calls.get(), 5)
     agenda.stop()
