@@ -1,11 +1,14 @@
 """The two KV engines: how each reads, writes and names its paths.
 
 Version 2 keeps versions and does check-and-set. Version 1 has neither: there, a write compares
-what it finds with what was read before, which narrows the race to a moment and cannot close it.
+what it finds with what was read before, one write of this process at a time. With others, that
+narrows the race to a moment and cannot close it.
 """
 
 from __future__ import annotations
 
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
 
     from rotator.adapters.vault_http import Api, Json
     from rotator.errors import RotatorError
+
+#: Seconds that a write to version 1 waits for another: its thread is missing elsewhere meanwhile.
+_PATIENCE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,32 @@ class V2:
         return _version(part(answer, "data"), mount, path)
 
 
+class _Turns:
+    """One write at a time to each secret, whichever store of this process it comes from."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self._freed = threading.Condition()
+
+    @contextmanager
+    def of(self, place: str) -> Iterator[bool]:
+        """Whether ``place`` is ours until the block ends; another one may have it for too long."""
+        with self._freed:
+            ours = self._freed.wait_for(lambda: place not in self._taken, _PATIENCE)
+            if ours:
+                self._taken.add(place)
+        try:
+            yield ours
+        finally:
+            if ours:
+                with self._freed:
+                    self._taken.remove(place)
+                    self._freed.notify_all()
+
+
+_TURNS = _Turns()
+
+
 class V1:
     """Unversioned."""
 
@@ -95,10 +127,11 @@ class V1:
             return _nothing(refused)
 
     def write(self, api: Api, mount: str, path: str, new: Json, old: Found) -> int | None:
-        """Read, compare, write."""
-        if self.read(api, mount, path).document != old.document:
-            return None
-        api.write_v1(mount, path, new)
+        """Read, compare, write. Two of ours at once would find the same, and one undo the other."""
+        with _TURNS.of(self.acl_path(mount, path)) as ours:
+            if not ours or self.read(api, mount, path).document != old.document:
+                return None
+            api.write_v1(mount, path, new)
         return 1
 
 

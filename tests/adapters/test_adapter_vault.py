@@ -28,7 +28,7 @@ from rotator.ports import Conflict
 from rotator.sandbox.server import serving_in_thread
 from rotator.sandbox.vault import vault_app
 from rotator.sandbox.vault_faults import Fault
-from rotator.sandbox.vault_state import VaultState
+from rotator.sandbox.vault_state import Request, VaultState
 from rotator.secrets import Secret
 
 TOKEN = "root-token-canary-2f61"
@@ -231,6 +231,29 @@ class TestOutages:
         await first
         await store.load("ci")
         assert "POST secret/data/rotator/ci" not in vault.calls
+
+    async def test_who_waits_too_long_for_another_write_to_version_1_has_lost(self, opened, vault):
+        vault.state.answer(Request("POST", "sys/mounts/kv", {"type": "kv"}, {}, token=TOKEN))
+        loop, told = asyncio.get_running_loop(), asyncio.Event()
+        store = opened(called=lambda *_: loop.call_soon_threadsafe(told.set))
+        one, other, elsewhere = [
+            await store.read(Target(path, field, mount="kv"))
+            for path, field in (("both", "one"), ("both", "other"), ("elsewhere", "one"))
+        ]
+        vault.fails("slow", on="POST kv/both", delay=timedelta(seconds=2))
+        told.clear()
+        slow = asyncio.create_task(store.write(one, KEY, {}))
+        await told.wait()
+
+        second = asyncio.create_task(store.write(other, KEY, {}))
+        await store.write(elsewhere, KEY, {})
+
+        assert not second.done(), "and whoever writes another secret waits for nobody"
+        assert Conflict() == await second
+        assert not slow.done()
+        assert KEY == (await slow).value
+        again = await store.write(await store.read(other.target), KEY, {})
+        assert {"one", "other"} == set(again.document.reveal())
 
     async def test_a_server_error_is_explained_by_its_health(self, store, held, vault):
         vault.fails("status", on="POST", status=500)

@@ -279,6 +279,18 @@ class TestKvVersion1:
 
         assert await store.write(held, KEY, {}) == await store.write(held, KEY, {})
 
+    async def test_two_fields_that_are_written_at_once_are_not_lost(self, server, store):
+        mount = server.kv(1)
+        for number in range(50):
+            path = f"apps/both-{number}"
+            helds = [await store.read(Target(path, name, mount=mount)) for name in ("a", "b")]
+
+            answers = await asyncio.gather(*(store.write(held, KEY, {}) for held in helds))
+
+            written = {one.target.field for one in answers if one != Conflict()}
+            assert written
+            assert written == set(server.call("get", f"{mount}/{path}")["data"])
+
     async def test_preflight_asks_for_its_own_kind_of_path(self, server, opened, unversioned):
         policy = server.policy(**{f"{unversioned.mount}/apps/arize": ALL, "secret/data/*": ALL})
         store = opened(TokenAuth(lambda: server.token_with(policies=[policy])))

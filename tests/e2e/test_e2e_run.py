@@ -56,6 +56,23 @@ def test_a_pass_rotates_what_is_due_and_keeps_what_belongs_to_others(stage):
         assert "platform" == fields["owner"]
 
 
+def test_two_fields_of_one_secret_without_check_and_set_both_get_the_key(stage):
+    stage.vault.ask("POST", "sys/mounts/kv", {"type": "kv"})
+    names = [f"both-{number}" for number in range(20)]
+    for name in names:
+        unbounded(stage, name, grace_period="1h")
+        place = {"path": name, "mount": "kv"}
+        stage.policies[-1]["deliver"] = [{**place, "field": field} for field in ("one", "two")]
+        stage.vault.ask("POST", f"kv/{name}", dict.fromkeys(("one", "two"), stage.raws[name]))
+
+    run = stage.run("--once")
+
+    assert 20 == len(run.named("rotation.completed"))
+    for name in names:
+        held = stage.vault.ask("GET", f"kv/{name}")["data"]
+        assert held["one"] == held["two"] != stage.raws[name]
+
+
 def test_a_bounded_key_really_gets_a_longer_life(stage):
     near_expiry(stage)
 
