@@ -8,14 +8,14 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from rotator.errors import NotFound, NotPermitted, Rejected, RotatorError, Unreadable
+from rotator.errors import NotFound, NotPermitted, Rejected, Unreadable
 from rotator.keys import KeyType, Scope
 from rotator.model import Snapshot
-from rotator.neighbours import claimed, is_about, naming, of_another
-from rotator.views import current_keys, with_recorded
+from rotator.namesakes import Namesakes
+from rotator.neighbours import claimed, has_minted, is_about, of_another
+from rotator.views import current_keys, wanted_id, with_recorded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from rotator.journal import Journal
@@ -44,11 +44,7 @@ class Gatherer:
         self._world = world
         self._listings = listings
         self._ends: dict[str, datetime | None] = {}
-        #: By policy, the name of its key.
-        self._names: dict[str, str] = {}
-        #: Policies, and the same by what they name.
-        self._listed: Iterable[Policy] = ()
-        self._naming: Mapping[str, Sequence[Policy]] = {}
+        self._namesakes = Namesakes(listings)
 
     def left(self, policy: Policy) -> timedelta | None:
         """How long the policy's key works yet, by the last look; None: no end is known."""
@@ -125,7 +121,7 @@ class Gatherer:
             s = replace(s, others=await self._others(s, claims))
         current = current_keys(s)
         if current:
-            self._names[policy.name] = current[0].name
+            self._namesakes.note(policy, current[0].name)
         self._ends[policy.name] = next((key.expires_at for key in current), None)
         seen = {str(key.redacted) for key in current}
         seen |= {entry.redacted for entry in s.journal.retiring}
@@ -134,11 +130,8 @@ class Gatherer:
     async def _others(self, s: Snapshot, claims: tuple[Key, ...]) -> frozenset[str]:
         """Those ``claims`` that may be another policy's. Its journal is newer than our listing."""
         names, found = {key.name for key in claims}, set[str]()
-        for policy in self._world.neighbours():
+        for policy, name in await self._namesakes.bearing(self._world.neighbours(), names):
             if policy.name == s.policy.name:
-                continue
-            name = policy.selector.name or await self._name_of(policy)
-            if not (name is None or name in names):
                 continue
             try:
                 journal, _ = await self._world.store.load(policy.name)
@@ -150,19 +143,6 @@ class Gatherer:
                 found |= of_another(s, claims, policy, journal)
         return frozenset(found)
 
-    async def _name_of(self, policy: Policy) -> str | None:
-        """The name of the key that ``policy`` gives by its id; None where nobody can tell.
-
-        By its last look, or by a listing that is here.
-        """
-        known = self._names.get(policy.name)
-        for scope in policy.selector.scopes if known is None else ():
-            if self._listings.has(scope):
-                with contextlib.suppress(RotatorError):
-                    key = (await self._listings.get(scope)).by_id.get(policy.selector.id or "")
-                    known = key.name if key else known
-        return known
-
     async def sharers(
         self, s: Snapshot, key: Key, *, since: datetime | None = None
     ) -> tuple[str, ...]:
@@ -173,20 +153,41 @@ class Gatherer:
         Raises:
             RotatorError: A service was not ready to tell.
         """
-        world, policies = self._world, self._world.neighbours()
-        if policies is not self._listed:
-            self._listed, self._naming = policies, naming(policies)
-        naming_it = (self._naming.get(given, ()) for given in (key.id, key.name))
         found = []
-        for policy in {one.name: one for those in naming_it for one in those}.values():
-            if policy.name == s.policy.name or _are_apart(policy, s.policy):
-                continue
+        for policy in await self._candidates(s, key):
             with contextlib.suppress(Unreadable, NotPermitted, NotFound, Rejected):
-                journal, _ = await world.store.load(policy.name)
-                keys = await self.keys(policy, journal, since=since)
-                theirs = Snapshot(policy, keys, journal, 0, (), s.now, world.me, world.limits)
-                found += [policy.name] if is_about(theirs, key) else []
+                if await self._is_about(policy, key, s, since):
+                    found.append(policy.name)
         return tuple(found)
+
+    async def _candidates(self, s: Snapshot, key: Key) -> tuple[Policy, ...]:
+        """The other policies that may be about ``key``.
+
+        One whose key was replaced under another id since tells no more by its configuration. It is
+        asked, but where ``key`` is of our own making: then it can be theirs only by its id.
+        """
+        policies = self._world.neighbours()
+        found = {one.name: one for one in self._namesakes.giving(policies, key.id)}
+        for policy, name in await self._namesakes.bearing(policies, [key.name]):
+            if name is not None or not has_minted(s, key):
+                found[policy.name] = policy
+        found.pop(s.policy.name, None)
+        return tuple(
+            one for one in found.values() if not (one.leaving or _are_apart(one, s.policy))
+        )
+
+    async def _is_about(
+        self, policy: Policy, key: Key, s: Snapshot, since: datetime | None
+    ) -> bool:
+        world = self._world
+        journal, _ = await world.store.load(policy.name)
+        theirs = Snapshot(policy, (key,), journal, 0, (), s.now, world.me, world.limits)
+        if journal.current is not None and wanted_id(theirs) == journal.current.key_id:
+            self._namesakes.note(policy, journal.current.name)
+        if wanted_id(theirs) is None:
+            # Which one it means depends on what else there is.
+            theirs = replace(theirs, keys=await self.keys(policy, journal, since=since))
+        return is_about(theirs, key)
 
     async def _opened(self, spooled: tuple[Spooled, ...], journal: Journal) -> tuple[Spooled, ...]:
         """``spooled``, with the keys of those that the rotation in flight may need."""
@@ -211,7 +212,7 @@ class Gatherer:
         since = since or self._since(journal)
         main, ids, names = _wanted(policy, journal)
         keys: dict[str, Key] = {}
-        for scope in policy.selector.scopes:
+        for scope in _scopes(policy, journal, main):
             catalog = await self._listings.get(scope, since=since)
             keys |= {key.id: key for key in catalog.relevant(ids, names)}
             if main in catalog.by_id:
@@ -254,6 +255,16 @@ def _wanted(policy: Policy, journal: Journal) -> tuple[str | None, set[str], set
     if policy.selector.name and main is None:
         names.add(policy.selector.name)
     return main, {key_id for key_id in ids if key_id}, names
+
+
+def _scopes(policy: Policy, journal: Journal, main: str | None) -> tuple[Scope, ...]:
+    """The listings that can show the key of id ``main``, the likeliest first.
+
+    A user key that is gone is not looked for among service keys, which one may not be allowed to.
+    """
+    current, scopes = journal.current, policy.selector.scopes
+    known = current is not None and current.key_id == main and current.type is KeyType.USER
+    return scopes[:1] if known else scopes
 
 
 def _are_apart(one: Policy, other: Policy) -> bool:

@@ -154,6 +154,8 @@ class Rotation(_Document):
     expires_at: Moment | None = None
     #: Ids that existed before the first mint, under the same name: they are not ours to touch.
     siblings: tuple[str, ...] = ()
+    #: Ids of keys that were to leave, and that a target held then: somebody had put them back.
+    held: tuple[str, ...] = ()
     #: When the old secret stops, if a refresh already went out; else None.
     grace_deadline: Moment | None = None
     #: At least one: the first is written with the rotation itself.

@@ -6,7 +6,6 @@ an intent is older than its key. And where one key has two policies, neither may
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from rotator.drift import doubted
@@ -14,7 +13,7 @@ from rotator.model import Mint, Reason, Refuse, Retire
 from rotator.views import BEFORE, current_keys, is_as_asked, is_new, succeeded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable
 
     from rotator import journal
     from rotator.journal import Journal, Rotation
@@ -25,12 +24,12 @@ if TYPE_CHECKING:
 def claimed(s: Snapshot) -> tuple[Key, ...]:
     """The keys that ``s`` alone may have its policy take for its own; mostly there are none.
 
-    Be it later, when another mint would explain them. Not the key that a rotation began with:
-    refreshed under its id, it stays that policy's.
+    Be it later, when another mint would explain them. Not the keys that a rotation began with or
+    has minted from since: they were known to be that policy's.
     """
     journal, found, rotations = s.journal, current_keys(s), _rotations(s)
     begun = {one.key_id for one in journal.retiring} | {one.key_id for one in journal.history}
-    begun |= {one.key_id for one in rotations}
+    begun |= {one.key_id for one in rotations} | _sources(rotations)
     known = begun | ({found[0].id} if len(found) == 1 else set())
     return tuple(
         key
@@ -39,13 +38,10 @@ def claimed(s: Snapshot) -> tuple[Key, ...]:
     )
 
 
-def naming(policies: Iterable[Policy]) -> Mapping[str, Sequence[Policy]]:
-    """``policies`` by the id or the name of a key that they give, but those that are leaving."""
-    found: dict[str, list[Policy]] = defaultdict(list)
-    for policy in policies:
-        if not policy.leaving:
-            found[policy.selector.id or policy.selector.name or ""].append(policy)
-    return found
+def has_minted(s: Snapshot, key: Key) -> bool:
+    """Whether a rotation of this policy made ``key``, so that no other has it by one of its own."""
+    done = (one for one in s.journal.history if one.outcome in {"completed", "repaired"})
+    return any(one.key_id == key.id for one in done)
 
 
 def is_about(s: Snapshot, key: Key) -> bool:
@@ -80,6 +76,7 @@ def of_another(s: Snapshot, claims: tuple[Key, ...], policy: Policy, journal: Jo
     """
     current, rotation = journal.current, journal.rotation
     theirs = {policy.selector.id, *(entry.key_id for entry in journal.retiring)}
+    theirs |= _sources((*([journal.rotation] if journal.rotation else []), *journal.doubted))
     if current is not None:
         theirs |= {current.key_id, current.put_back.key_id if current.put_back else None}
     if rotation is not None:
@@ -100,6 +97,11 @@ def _may_be_of(s: Snapshot, theirs: Rotation, key: Key) -> bool:
         is_as_asked(mint, key) and (at is None or at >= mint.at - BEFORE) for mint in theirs.mints
     )
     return is_new(theirs, key) and may_be and (not ours or _refreshed_by(s, theirs, key))
+
+
+def _sources(rotations: Iterable[Rotation]) -> set[str]:
+    """The ids of the keys that ``rotations`` have minted from: they were known to be theirs."""
+    return {mint.source_id for one in rotations for mint in one.mints}
 
 
 def _rotations(s: Snapshot) -> tuple[Rotation, ...]:

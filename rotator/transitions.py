@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rotator.drift import ANOTHER_KEY, doubted
+from rotator.drift import doubted
 from rotator.journal import Current, Lease, Mint, Record, Retiring, Rotation
 from rotator.keys import Key
 from rotator.notices import noted
 from rotator.secrets import Redacted
 from rotator.strategy import as_used
-from rotator.views import ends_with_its_grace, fresh_keys
+from rotator.views import ends_with_its_grace, fresh_keys, in_use
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -211,6 +211,7 @@ def _rotation(
         fingerprint=before.fingerprint if before else None,
         expires_at=as_used(s, key).expires_at,
         siblings=tuple(sorted(other.id for other in s.keys if other.id != key.id)),
+        held=tuple(entry.key_id for entry in s.journal.retiring if in_use(s, entry)),
         mints=mints,
     )
 
@@ -233,8 +234,8 @@ def _old_ends(s: Snapshot, rotation: Rotation, mint: Mint) -> datetime:
 
 
 def _with_grace(s: Snapshot, rotation: Rotation, entry: Retiring) -> Retiring:
-    """``entry``, which consumers may have read until now, if it was what the store held instead."""
-    if rotation.reason != ANOTHER_KEY or entry not in s.journal.retiring:
+    """``entry``, which consumers may have read until now, if it was to leave already, and held."""
+    if entry.key_id not in rotation.held:
         return entry
     return entry.model_copy(update={"at": max(entry.at, s.now + s.policy.grace)})
 

@@ -10,7 +10,13 @@ from rotator.keys import Key, KeyStatus, KeyType
 from rotator.model import Reason, Refuse
 from rotator.pacing import Jitter, opened
 from rotator.secrets import Redacted
-from rotator.strategy import as_used, expiry_margin, lifetime_of
+from rotator.strategy import (
+    MAX_REFRESH_GRACE,
+    as_used,
+    expiry_margin,
+    lifetime_of,
+    was_replaced,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -256,9 +262,26 @@ def expiry_due(s: Snapshot, key: Key) -> Due | None:
         # Else its replacement, which is given as much, would be due at once, and so on for ever.
         needed = min(max(s.policy.grace, s.limits.retry_budget), life * 3 / 4)
         margin = min(margin, max(life / 2, needed))
-    text = f"expires {words.moment(key.expires_at)}, and is replaced {words.length(margin)} before"
+    ends, code = words.moment(key.expires_at), "key_near_expiry"
+    text = f"expires {ends}, and is replaced {words.length(margin)} before"
+    if back is None and _was_replaced_elsewhere(s, key):
+        code, text = "key_was_replaced_elsewhere", f"was refreshed elsewhere, and ends {ends}"
     at = not_before(s, key.expires_at - margin, key.expires_at)
-    return _paced(s, key, Due(at, Reason("key_near_expiry", text)))
+    return _paced(s, key, Due(at, Reason(code, text)))
+
+
+def _was_replaced_elsewhere(s: Snapshot, key: Key) -> bool:
+    """Whether somebody else has refreshed ``key``: it ends with the grace of one of its name."""
+    current, ends = s.journal.current, key.expires_at
+    if current is None or current.key_id != key.id or ends is None:
+        return False
+    mints = (mint for one in s.journal.doubted for mint in one.mints)
+    ours = any(mint.source_id == key.id and mint.grace is not None for mint in mints)
+    others = (one.created_at for one in s.keys if one.name == key.name and one.id != key.id)
+    made = (at for at in others if at is not None and at > current.since)
+    replaced = any(at < ends <= at + MAX_REFRESH_GRACE + SKEW for at in made)
+    # One without an end may have got it from the account's maximum, which no answer tells.
+    return replaced and not ours and (was_replaced(s, key) or current.expires_at is None)
 
 
 def age_due(s: Snapshot, key: Key) -> Due | None:

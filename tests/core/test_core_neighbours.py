@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from sim_network import Fault
-from sim_stage import Stage, virtual
+from sim_stage import DAY, Stage, virtual
 
 from rotator.errors import NotPermitted, Unreadable
 from rotator.model import Choice, Selector
@@ -125,6 +125,44 @@ async def test_an_old_key_that_another_policy_is_about_is_not_revoked():
     assert stage.arize.accepts(stage.held("two"))
     stage.universe.subjects.remove(other)
     assert "rotation.retired" in await stage.come_by()
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["by its name", "by its id"])
+@virtual
+async def test_nor_is_one_that_another_policy_has_had_made(named):
+    """Its configuration still gives the id of the key that is gone."""
+    stage = Stage(era="C")
+    stage.add("one", key_name="ci", strategy=Choice.REISSUE)
+    await stage.come_by()
+    await asyncio.sleep(3700)
+    await stage.come_by()
+    first, other = stage.universe.subjects[0], joined(stage)
+    if not named:
+        other.policy = replace(
+            other.policy, selector=Selector(id=stage.journal("one").current.key_id)
+        )
+    stage.shelf.put("apps/two/0", api_key=stage.held("one"))
+    await asyncio.sleep(31 * 86400)
+    first.policy = replace(first.policy, max_age=90 * DAY)
+
+    process = stage.begin()
+    await process.ended()
+
+    refused = [fields for _, event, _, fields in process.actor.events if event == "policy.failed"]
+    assert [("two", "key_is_shared")] == [(one["policy"], one["error_code"]) for one in refused]
+    assert stage.arize.accepts(stage.held("one"))
+
+
+@virtual
+async def test_the_keys_of_one_name_are_told_apart_by_their_journals():
+    """Their first ids are listed no more, and a new process has seen neither."""
+    stage = two_of_one_name(Choice.REISSUE)
+    await stage.come_by()
+    await asyncio.sleep(3700)
+    await stage.come_by()
+    await asyncio.sleep(60 * 86400)
+
+    assert 2 == (await stage.come_by()).count("rotation.completed")
 
 
 @virtual

@@ -1,13 +1,16 @@
 """Several processes at one key, people who meddle, and processes that end in the middle."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sim_network import Fault
 from sim_stage import Stage, said, until, virtual
 
+from rotator.errors import NotPermitted
 from rotator.events import Event
+from rotator.keys import KeyType
 from rotator.model import Choice, Locked, OnDrift, Wait
 from rotator.reconcile import Demand
 
@@ -323,6 +326,60 @@ async def test_a_refresh_made_by_hand_has_its_own_verdict():
 
     (failed,) = [fields for _, e, _, fields in process.actor.events if e == Event.POLICY_FAILED]
     assert "key_was_refreshed_elsewhere" == failed["error_code"]
+
+
+@pytest.mark.parametrize("bounded", [True, False])
+@virtual
+async def test_one_that_gives_a_new_id_is_a_reason_to_replace_the_key_that_ends(bounded):
+    """Whatever the policy says of drift: its consumers have nothing else. The person keeps his."""
+    stage = Stage(refresh_keeps_id=False)
+    stage.add(bounded=bounded)
+    await stage.come_by()
+    await asyncio.sleep(60)
+    current, times = stage.journal().current, {"grace": timedelta(hours=3)}
+    made = stage.arize.refresh(
+        stage.arize.admin, current.key_id, expires_at=current.expires_at, **times
+    )
+    stage.universe.subjects[0].acts.append("refresh")
+    await asyncio.sleep(3700)
+
+    assert "rotation.completed" in await stage.come_by()
+    assert "key_was_replaced_elsewhere" == stage.journal().history[0].reason
+    assert stage.held() in stage.alive()
+    await asyncio.sleep(3 * 3600)
+    await stage.come_by()
+    assert made.raw in stage.alive()
+
+
+@virtual
+async def test_a_user_key_that_is_gone_is_not_looked_for_where_we_may_not_look():
+    stage = Stage()
+    stage.add()
+    await stage.come_by()
+    stage.universe.around = lambda world: replace(world, issuer=NoServiceKeys(world.issuer))
+    stage.universe.excused = lambda _: True
+    stage.arize.revoke(stage.arize.admin, stage.journal().current.key_id)
+    await asyncio.sleep(3700)
+    process = stage.begin()
+    await process.ended()
+
+    (failed,) = [fields for _, e, _, fields in process.actor.events if e == Event.POLICY_FAILED]
+    assert "key_was_revoked_elsewhere" == failed["error_code"]
+
+
+class NoServiceKeys:
+    """A provider that shows user keys alone."""
+
+    def __init__(self, issuer):
+        self._issuer = issuer
+
+    def __getattr__(self, name):
+        return getattr(self._issuer, name)
+
+    async def keys(self, scope):
+        if scope.type is KeyType.SERVICE:
+            raise NotPermitted("you may not list service keys")
+        return await self._issuer.keys(scope)
 
 
 @virtual

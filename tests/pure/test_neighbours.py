@@ -25,7 +25,7 @@ from pure_builders import (
 from rotator.decide import decide
 from rotator.journal import Journal, PutBack
 from rotator.model import Mint, Reason, Refuse, Retire, Selector
-from rotator.neighbours import claimed, ended_by, is_about, naming, of_another, shared
+from rotator.neighbours import claimed, ended_by, has_minted, is_about, of_another, shared
 from rotator.views import fresh_keys
 
 LOST = snapshot(key(), new(), journal=in_flight())
@@ -60,8 +60,10 @@ def test_so_is_what_only_another_mint_would_explain():
         {"history": (record(key_id="id-new"),)},
         {"rotation": rotation(siblings=("id-new",))},
         {"rotation": rotation(key_name="another name")},
+        {"rotation": rotation(mint(), mint(source_id="id-new"))},
+        {"doubted": (rotation(mint(source_id="id-new"), mint()),)},
     ],
-    ids=["leaving", "recorded", "there before", "of another name"],
+    ids=["leaving", "recorded", "there before", "of another name", "minted from", "in doubt"],
 )
 def test_what_is_known_for_ours_or_for_anothers_is_not(changes):
     s = snapshot(key(), new(), journal=in_flight().model_copy(update=changes))
@@ -127,8 +129,19 @@ def test_the_key_that_was_refreshed_under_its_id_is_nobody_elses():
         in_flight(key_id="id-new"),
         in_flight(mint(at=NOW - MINUTE), key_id="id-other"),
         in_flight(mint(at=NOW - 2 * HOUR), key_id="id-other"),
+        in_flight(mint(source_id="id-new"), key_id="id-other", key_name="another name"),
+        Journal(doubted=(rotation(mint(), mint(source_id="id-new")),)),
     ],
-    ids=["current", "put back", "retiring", "being replaced", "perhaps minted", "and late"],
+    ids=[
+        "current",
+        "put back",
+        "retiring",
+        "being replaced",
+        "perhaps minted",
+        "and late",
+        "minted from",
+        "and in doubt",
+    ],
 )
 def test_what_another_journal_knows_is_not_ours(journal):
     assert {"id-new"} == taken(journal)
@@ -176,10 +189,14 @@ def test_anothers_key_is_neither_replaced_nor_revoked_as_lost():
 # --- one key of two policies ---
 
 
-def test_policies_are_found_by_the_id_or_the_name_that_they_give():
-    named, gone = by_name(), policy(name="gone", leaving=True)
+def test_a_key_is_of_our_own_making_if_a_rotation_on_record_made_it():
+    made = Journal(history=(record(key_id="id-two", outcome="repaired"), record()))
+    refused = Journal(history=(record(outcome="failed"), record(outcome="rolled_back")))
 
-    assert {"id-other": [OTHER], "ci": [named]} == naming([OTHER, named, gone])
+    assert has_minted(snapshot(journal=made), key())
+    assert has_minted(snapshot(journal=made), new("two"))
+    assert not has_minted(snapshot(journal=made), new())
+    assert not has_minted(snapshot(journal=refused), key())
 
 
 @pytest.mark.parametrize(

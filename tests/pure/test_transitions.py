@@ -122,6 +122,14 @@ def test_the_secret_from_before_is_the_first_that_a_target_holds(holding, expect
     assert (secret(expected).fingerprint if expected else None) == fingerprint
 
 
+def test_an_intent_names_the_keys_that_are_to_leave_and_are_held_again():
+    leaving = (retiring("two"), retiring("one"), retiring("old"))
+    s = snapshot(key(), key("one"), holding=("one", "new"), journal=Journal(retiring=leaving))
+
+    # The one that the policy is about is in use, whatever a target holds.
+    assert ("id-one", "id-old") == transitions.begun(s, WHY, reissue(key()), "r1").rotation.held
+
+
 def test_a_refresh_sets_the_end_of_the_old_secret():
     begun = transitions.begun(snapshot(endless()), WHY, refresh(endless(), grace=MINUTE), "r1")
 

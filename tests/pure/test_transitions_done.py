@@ -184,13 +184,20 @@ def test_a_rotation_that_minted_once_has_lost_nothing():
     assert {"id-old": HOUR} == leaves(completed(key(), new(), new("two")))
 
 
-def test_what_the_store_held_instead_of_the_key_has_a_grace_from_its_replacement_on():
+def test_an_old_key_that_was_put_back_has_a_grace_from_its_replacement_on():
     entry = retiring("tri", at=NOW - DAY)
-    drifted = completed(key(), new(), entries=(entry,), reason="store_holds_another_key")
-    due = completed(key(), new(), entries=(entry,))
+    back = completed(key(), new(), entries=(entry,), held=("id-tri",))
+    gone = completed(key(), new(), entries=(entry,))
 
-    assert {"id-tri": HOUR, "id-old": HOUR} == leaves(drifted)
-    assert {"id-tri": -DAY, "id-old": HOUR} == leaves(due)
+    assert {"id-tri": HOUR, "id-old": HOUR} == leaves(back)
+    assert {"id-tri": -DAY, "id-old": HOUR} == leaves(gone)
+
+
+def test_so_has_one_that_the_policy_is_about_again():
+    overdue, later = retiring("old", at=NOW - DAY), retiring("old", at=NOW + DAY)
+
+    assert {"id-old": HOUR} == leaves(completed(key(), new(), entries=(overdue,), held=("id-old",)))
+    assert {"id-old": DAY} == leaves(completed(key(), new(), entries=(later,), held=("id-old",)))
 
 
 def test_what_already_leaves_keeps_its_time():

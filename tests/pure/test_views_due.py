@@ -20,6 +20,7 @@ from pure_builders import (
     policy,
     record,
     retiring,
+    rotation,
     shown,
     snapshot,
 )
@@ -82,6 +83,65 @@ def test_the_reason_tells_the_expiry_and_the_margin():
     text = "expires 2027-02-11 08:31 UTC, and is replaced 14d before"
 
     assert Reason("key_near_expiry", text) == expiry_due(snapshot(), key()).reason
+
+
+#: A key that had eighty days more, and ends with the grace of its successor.
+ENDS = NOW + HOUR
+BOUNDED = lineage(current=current(expires_at=NOW + 80 * DAY))
+SUCCESSOR = key("new", created_at=NOW - 2 * HOUR)
+
+
+def why(*others, journal=BOUNDED, ends=ENDS):
+    old = key(expires_at=ends)
+    return expiry_due(snapshot(old, *others, journal=journal), old).reason
+
+
+def test_a_key_that_ends_with_the_grace_of_another_was_refreshed_by_somebody():
+    text = "was refreshed elsewhere, and ends 2026-11-23 09:31 UTC"
+    endless = lineage(current=current(expires_at=None))
+
+    assert Reason("key_was_replaced_elsewhere", text) == why(SUCCESSOR)
+    assert Reason("key_was_replaced_elsewhere", text) == why(SUCCESSOR, journal=endless)
+
+
+@pytest.mark.parametrize(
+    ("created_at", "expected"),
+    [
+        (None, "key_near_expiry"),
+        (NOW - 23 * HOUR - 5 * SECOND, "key_was_replaced_elsewhere"),
+        (NOW - 23 * HOUR - 5 * SECOND - TICK, "key_near_expiry"),
+        (ENDS - TICK, "key_was_replaced_elsewhere"),
+        (ENDS, "key_near_expiry"),
+    ],
+)
+def test_a_grace_is_a_day_at_most(created_at, expected):
+    assert expected == why(key("new", created_at=created_at)).code
+
+
+@pytest.mark.parametrize(
+    ("others", "journal"),
+    [
+        ((), BOUNDED),
+        ((key("new", created_at=NOW - 2 * HOUR, name="another name"),), BOUNDED),
+        ((SUCCESSOR,), lineage(current=current(expires_at=NOW + 80 * DAY, since=NOW - 2 * HOUR))),
+        ((SUCCESSOR,), lineage(current=current(expires_at=ENDS))),
+        ((SUCCESSOR,), lineage("new")),
+        ((SUCCESSOR,), Journal()),
+    ],
+    ids=["alone", "of another name", "older", "it ends as it was to", "not ours", "no lineage"],
+)
+def test_what_ends_otherwise_only_comes_near_its_expiry(others, journal):
+    assert "key_near_expiry" == why(*others, journal=journal).code
+
+
+def test_nor_was_it_somebody_else_if_a_refresh_of_ours_may_have_come_true():
+    refresh = mint(strategy="refresh", grace=HOUR)
+    doubts = [(refresh, "key_near_expiry"), (mint(), "key_was_replaced_elsewhere")]
+    doubts += [(mint(grace=HOUR, source_id="id-two"), "key_was_replaced_elsewhere")]
+
+    for one, expected in doubts:
+        journal = lineage(current=BOUNDED.current, doubted=(rotation(one, key_id="id-two"),))
+        assert expected == why(SUCCESSOR, journal=journal).code
 
 
 def test_one_automatic_rotation_in_each_interval_is_enough():

@@ -219,6 +219,8 @@ class Judge:
             self._assert_half_was_over(name, record, before)
             return
         self._assert_unhurried(subject, record, journal)
+        if record.reason == "key_was_replaced_elsewhere" and not subject.acts:
+            self.violated(f"{name} is said to have been refreshed by somebody, and was not")
         if record.reason in _DRIFT or subject.acts:
             return
         if record.reason != "rotation_was_demanded" and not self._was_due(subject, journal):
