@@ -262,12 +262,13 @@ def expiry_due(s: Snapshot, key: Key) -> Due | None:
         # Else its replacement, which is given as much, would be due at once, and so on for ever.
         needed = min(max(s.policy.grace, s.limits.retry_budget), life * 3 / 4)
         margin = min(margin, max(life / 2, needed))
-    ends, code = words.moment(key.expires_at), "key_near_expiry"
+    ends = words.moment(key.expires_at)
     text = f"expires {ends}, and is replaced {words.length(margin)} before"
+    reason = Reason("key_near_expiry", text)
     if back is None and _was_replaced_elsewhere(s, key):
-        code, text = "key_was_replaced_elsewhere", f"was refreshed elsewhere, and ends {ends}"
+        reason = Reason("key_was_replaced_elsewhere", f"was refreshed elsewhere, and ends {ends}")
     at = not_before(s, key.expires_at - margin, key.expires_at)
-    return _paced(s, key, Due(at, Reason(code, text)))
+    return _paced(s, key, Due(at, reason))
 
 
 def _was_replaced_elsewhere(s: Snapshot, key: Key) -> bool:
