@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     Read = Callable[[SecretSource], Secret]
     ReadAnywhere = Callable[[SecretSource], Awaitable[Secret]]
+    Hide = Callable[[Secret, SecretSource], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ async def connected(
     settings: Settings,
     emit: Emit,
     *,
-    hide: Callable[[Secret], None] = unheard,
+    hide: Hide = unheard,
     environ: Mapping[str, str] = os.environ,
     watch: Watch = NOBODY,
 ) -> AsyncIterator[Connected]:
@@ -85,14 +86,14 @@ async def connected(
     Args:
         settings: What to connect.
         emit: Hears of events.
-        hide: Is told every credential that is read, for whoever must never show one.
+        hide: Is told every credential that is read, and where, for whoever must never show one.
         environ: The variables that secrets are read from.
         watch: Who looks on.
     """
 
     def read(source: SecretSource) -> Secret:
         secret = read_secret(source, environ)
-        hide(secret)
+        hide(secret, source)
         return secret
 
     clock = SystemClock(emit)
@@ -226,7 +227,7 @@ def _auth(
             return KubernetesAuth(auth.role, lambda: read(jwt), auth.mount)
 
 
-def _anywhere(store: SecretStore, read: Read, hide: Callable[[Secret], None]) -> ReadAnywhere:
+def _anywhere(store: SecretStore, read: Read, hide: Hide) -> ReadAnywhere:
     """Reads secrets, also those that lie in the store."""
 
     async def read_anywhere(source: SecretSource) -> Secret:
@@ -240,7 +241,7 @@ def _anywhere(store: SecretStore, read: Read, hide: Callable[[Secret], None]) ->
                 f"the store holds no secret at {target}",
                 remedy="put it there, or point the configuration elsewhere",
             )
-        hide(value)
+        hide(value, source)
         return value
 
     return read_anywhere

@@ -114,7 +114,7 @@ def _access(http: Http, emit: Observer) -> Access:
             secret = read_secret(source, os.environ)
         except Unauthenticated:
             return None
-        emit.hide(secret)
+        emit.hide(secret, source)
         return secret
 
     return Access(http.is_local, token)

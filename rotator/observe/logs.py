@@ -24,7 +24,7 @@ from rotator.observe.values import described, plain, stamp
 from rotator.observe.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, MutableMapping
+    from collections.abc import Callable, Hashable, Iterator, Mapping, MutableMapping
     from typing import Any, TextIO
 
     from rotator.events import Level
@@ -113,9 +113,9 @@ class Observer:
         """``text`` as a line would show it: without what is, or looks like, a secret."""
         return self._scrub(text, Trust.OWN)
 
-    def hide(self, secret: Secret) -> None:
-        """Never show ``secret``, however encoded, whoever says it."""
-        self._scrub.hide(secret)
+    def hide(self, secret: Secret, source: Hashable) -> None:
+        """Never show ``secret``, which ``source`` has now, however encoded, whoever says it."""
+        self._scrub.hide(secret, source)
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """Make an event of what fails in ``loop`` unnoticed."""

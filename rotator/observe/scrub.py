@@ -11,14 +11,17 @@ import base64
 import functools
 import json
 import re
+import threading
+from collections import deque
 from enum import IntEnum
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, quote_plus
 
 from rotator.secrets import MASK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Hashable, Iterator
 
     from rotator.secrets import Secret
 
@@ -26,6 +29,11 @@ if TYPE_CHECKING:
 LIMIT = 2000
 #: A secret shorter than this is not looked for: it would be found in ordinary words.
 _SHORTEST = 6
+#: So many values of each source are looked for. What it has now is what we work with, and what it
+#: had before is in use until the requests made with it are answered, which two would do for. The
+#: others are for a file that is read while it is written. A pod's token lives for an hour and is
+#: replaced after four fifths of it: when a value is forgotten, it has ended for hours.
+_KEPT = 8
 
 
 class Trust(IntEnum):
@@ -110,24 +118,38 @@ class Scrubber:
     """Masks what looks like a secret, and the secrets it has been told of, however encoded."""
 
     def __init__(self) -> None:
-        self._forms: set[str] = set()
-        self._known: re.Pattern[str] | None = None
+        #: By source, of which there are as many as configurations have named: one whose secrets
+        #: come and go pushes out none of another that stays.
+        self._told: dict[Hashable, deque[frozenset[str]]] = {}
+        self._known: tuple[str, ...] = ()
+        # Vault is logged in to in threads, and the page has its own.
+        self._lock = threading.Lock()
 
-    def hide(self, secret: Secret) -> None:
-        """Look for ``secret`` from now on: for credentials that no pattern can recognise."""
-        forms = {form for form in _forms(secret.reveal()) if len(form) >= _SHORTEST}
-        if forms <= self._forms:
-            return
-        self._forms |= forms
-        longest_first = sorted(self._forms, key=len, reverse=True)
-        self._known = re.compile("|".join(map(re.escape, longest_first)))
+    def hide(self, secret: Secret, source: Hashable) -> None:
+        """Look for ``secret`` from now on: for credentials that no pattern can recognise.
+
+        Args:
+            secret: What ``source`` has now.
+            source: Where it was read. Its last :data:`_KEPT` values are looked for.
+        """
+        forms = frozenset(form for form in _forms(secret.reveal()) if len(form) >= _SHORTEST)
+        with self._lock:
+            told = self._told.setdefault(source, deque(maxlen=_KEPT))
+            if told and told[-1] == forms:
+                return
+            if forms in told:
+                told.remove(forms)
+            told.append(forms)
+            known = set(chain.from_iterable(chain.from_iterable(self._told.values())))
+            self._known = tuple(sorted(known, key=len, reverse=True))
 
     def __call__(self, text: str, trust: Trust = Trust.FOREIGN) -> str:
         """``text`` without what looks like a secret, cut to :data:`LIMIT`."""
         # Cut roughly first, for time, and again when all that shrinks has shrunk.
         masked = whole = _cut(text, 4 * LIMIT)
-        if self._known is not None:
-            masked = self._known.sub(MASK, masked)
+        # The longest first. No pattern of all of them: `re` would keep the last 512 of those too.
+        for form in self._known:
+            masked = masked.replace(form, MASK)
         lower = masked.lower()
         for hint, pattern, shown in _RULES[trust]:
             if hint in lower:

@@ -31,14 +31,18 @@ def configured(folder, url):
 
 
 async def test_a_management_key_from_the_store_is_hidden_like_one_from_a_file(tmp_path):
-    arize, hidden = live_state(), []
+    arize, hidden = live_state(), {}
     place = tmp_path / "store" / "secrets" / "own.json"
     place.parent.mkdir(parents=True)
     place.write_text(json.dumps({"version": 1, "data": {"api_key": arize.management_key}}))
 
     async with serving(arize_app(arize)) as served:
         settings = configured(tmp_path, served.url)
-        async with connected(settings, lambda *_, **__: None, hide=hidden.append) as services:
+
+        def hide(secret, source):
+            hidden[source] = secret.reveal()
+
+        async with connected(settings, lambda *_, **__: None, hide=hide) as services:
             await services.listings.get(Scope())
 
-    assert [arize.management_key] == [secret.reveal() for secret in hidden]
+    assert {settings.arize.api_key: arize.management_key} == hidden

@@ -84,7 +84,7 @@ def observed(request):
     """An observer at debug; what it has written must not hold the canary."""
     stream = io.StringIO()
     observer = configure(request.param, "debug", stream)
-    observer.hide(Secret(PASSWORD))
+    observer.hide(Secret(PASSWORD), "here")
     yield observer
     observer.close()
     text = stream.getvalue()

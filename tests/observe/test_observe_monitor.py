@@ -61,7 +61,7 @@ def test_the_page_brings_a_policy_for_its_style_sheet(monitor):
 
 
 def test_a_secret_that_is_known_is_on_no_page_whoever_says_it(observer, monitor):
-    observer.hide(Secret(CANARY))
+    observer.hide(Secret(CANARY), "here")
     said = FAILED | {"error": f"cannot store {CANARY}", "remedy": f"put {CANARY} there"}
     observer(Event.POLICY_FAILED, policy="ci-key", retry_at=None, **said)
 

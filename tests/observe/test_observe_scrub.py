@@ -1,6 +1,7 @@
 import base64
 import json
 import time
+import tracemalloc
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -133,7 +134,7 @@ _LETTERS = st.sampled_from("ABCXYZ0123456789+/=%-_.:~ \"'\\éλ漢")
 @given(raw=st.text(_LETTERS, min_size=6), around=st.text(_LETTERS, max_size=3))
 def test_a_known_secret_is_masked_however_encoded(raw, around):
     scrub = Scrubber()
-    scrub.hide(Secret(raw))
+    scrub.hide(Secret(raw), "here")
 
     for form in (str, json.dumps, repr, quote, quote_plus, lambda text: text.encode().hex()):
         assert form(raw).strip("\"'") not in scrub(form(f"{around}{raw}{around}"), Trust.NAME)
@@ -144,7 +145,7 @@ def test_a_known_secret_is_masked_however_encoded(raw, around):
 def test_a_known_secret_is_masked_in_base64(encode, raw, before):
     scrub = Scrubber()
     secret = raw.decode("latin-1")
-    scrub.hide(Secret(secret))
+    scrub.hide(Secret(secret), "here")
     encoded = encode(before + secret.encode()).decode().rstrip("=")
 
     # Of the rest, a character at each end may belong to the secret in part.
@@ -153,25 +154,86 @@ def test_a_known_secret_is_masked_in_base64(encode, raw, before):
 
 def test_a_password_that_looks_like_nothing_is_masked_once_it_is_known():
     scrub = Scrubber()
-    scrub.hide(Secret("correct horse"))
-    scrub.hide(Secret("battery staple"))
+    scrub.hide(Secret("correct horse"), "here")
+    scrub.hide(Secret("battery staple"), "here")
 
     assert "it was [masked], [masked]" == scrub("it was correct horse, battery staple", Trust.NAME)
+
+
+def test_nothing_is_left_of_a_secret_that_begins_like_another():
+    scrub = Scrubber()
+    scrub.hide(Secret("correct horse"), "here")
+    scrub.hide(Secret("correct horse battery"), "there")
+
+    assert "[masked]" == scrub("correct horse battery", Trust.NAME)
 
 
 @given(raw=st.text(st.characters(), max_size=9))
 def test_any_text_can_be_hidden(raw):
     scrub = Scrubber()
-    scrub.hide(Secret(raw))
+    scrub.hide(Secret(raw), "here")
 
     assert "[masked]" == scrub(raw, Trust.NAME) or len(raw) < 6
 
 
 def test_a_secret_too_short_to_be_told_from_words_is_not_looked_for():
     scrub = Scrubber()
-    scrub.hide(Secret("a"))
+    scrub.hide(Secret("a"), "here")
 
     assert "a word" == scrub("a word", Trust.FOREIGN)
+
+
+# --- secrets that are replaced ---
+
+
+#: As many as a pod that logs in every hour reads in twelve weeks, and as long as they are there.
+TOKENS = [f"{number:04}" * 250 for number in range(2_000)]
+
+
+def test_secrets_that_come_and_go_push_out_none_that_stays():
+    scrub = Scrubber()
+    scrub.hide(Secret("correct horse"), "read once")
+    for token in TOKENS:
+        scrub.hide(Secret(token), "replaced")
+
+    assert "[masked]" == scrub("correct horse", Trust.NAME)
+
+
+def test_a_secret_that_was_replaced_is_masked_for_a_while_as_it_may_be_in_use():
+    scrub = Scrubber()
+    for token in TOKENS:
+        scrub.hide(Secret(token), "here")
+
+        assert "[masked]" == scrub(token, Trust.NAME)
+
+    assert "[masked] [masked]" == scrub(" ".join(TOKENS[-2:]), Trust.NAME)
+    assert "[masked]" == scrub(TOKENS[-2].encode().hex(), Trust.NAME)
+
+
+def test_a_secret_that_comes_back_is_new_again():
+    scrub = Scrubber()
+    for number, token in enumerate(TOKENS):
+        if number % 5 == 0:
+            scrub.hide(Secret("correct horse"), "here")
+        scrub.hide(Secret(token), "here")
+
+    assert "[masked]" == scrub("correct horse", Trust.NAME)
+
+
+def test_however_many_secrets_there_have_been_they_take_no_more_memory():
+    scrub = Scrubber()
+    for token in TOKENS[:20]:
+        scrub.hide(Secret(token), "here")
+
+    tracemalloc.start()
+    for token in TOKENS[20:]:
+        scrub.hide(Secret(token), "here")
+    grown, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    # One takes ten kilobytes or so, and a few are kept.
+    assert grown < 500_000
+    assert most < 1_000_000
 
 
 # --- length ---
