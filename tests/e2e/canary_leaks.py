@@ -2,7 +2,8 @@
 
 Each leaks the key of the policy of its name. It is a mistake that somebody could make between the
 provider's answer and the store, with the raw key at hand. They go past the masked types on purpose;
-some go past the scrubber too, with a piece of a key that no pattern knows.
+some go past the scrubber too, with a piece of a key that no pattern knows. Those of :data:`SHOWN`
+are for who asks: in what a command prints, and on the pages of a daemon.
 """
 
 import asyncio
@@ -13,26 +14,38 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import traceback
 import warnings
+from dataclasses import replace
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 
 import httpx
 
+from rotator import outlook, standing
+from rotator.adapters.spool import SealedSpool
+from rotator.adapters.spool_keys import KeyPair
 from rotator.cli import main
 from rotator.delivery import Deliverer
 from rotator.errors import ConfigError, Rejected
 from rotator.events import Event
 from rotator.model import Target
 
-LEAKS = {}
+LEAKS, SHOWN = {}, {}
+#: Seconds that a file is there, which nobody finds afterwards.
+_MOMENT = 0.5
 #: What is opened or started here lives as long as the program.
 _KEPT = []
 
 
 def leak(function):
     LEAKS[function.__name__] = function
+    return function
+
+
+def shown(function):
+    SHOWN[function.__name__] = function
     return function
 
 
@@ -161,6 +174,13 @@ def a_temporary_file(raw, _):
 
 
 @leak
+def a_file_for_a_moment(raw, _):
+    draft = Path("draft")
+    draft.write_text(raw, encoding="utf-8")
+    threading.Timer(_MOMENT, draft.unlink).start()
+
+
+@leak
 def a_deleted_file_that_is_open(raw, _):
     file = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the program
     file.write(raw.encode())
@@ -184,6 +204,33 @@ def shared_memory(raw, _):
     memory.buf[: len(raw)] = raw.encode()
     multiprocessing.resource_tracker.unregister(memory._name, "shared_memory")
     memory.close()
+
+
+# --- in the spool, which :func:`spoil` spoils: until the store has the key ---
+
+
+@leak
+def the_name_of_a_spooled_file(*_):
+    return asyncio.sleep(_MOMENT)
+
+
+@leak
+def the_content_of_a_spooled_file(*_):
+    return asyncio.sleep(_MOMENT)
+
+
+def spoil():
+    name, seal = SealedSpool._file, KeyPair.seal
+
+    def naming(self, entry):
+        file = name(self, entry)
+        mine = entry.policy == "the_name_of_a_spooled_file" and entry.secret is not None
+        return file.with_name(f"{piece(entry.secret.reveal())}.sealed") if mine else file
+
+    def sealing(self, text):
+        return text if b"the_content_of_a_spooled_file" in text else seal(self, text)
+
+    SealedSpool._file, KeyPair.seal = naming, sealing
 
 
 # --- in /proc ---
@@ -228,16 +275,11 @@ def a_field_beside_the_key(raw, deliverer):
 
 @leak
 def a_piece_in_the_journal(raw, deliverer):
-    store = deliverer._world.store
-    save = store.save
+    def current(journal):
+        current = journal.current.model_copy(update={"name": piece(raw)})
+        return {"current": current}
 
-    async def saving(policy, journal, version):
-        if policy == "a_piece_in_the_journal" and journal.current is not None:
-            current = journal.current.model_copy(update={"name": piece(raw)})
-            journal = journal.model_copy(update={"current": current})
-        return await save(policy, journal, version)
-
-    store.save = saving
+    _record(deliverer, "a_piece_in_the_journal", current)
 
 
 @leak
@@ -255,6 +297,53 @@ def a_header_of_a_request(raw, deliverer):
     _ask(deliverer, headers={"X-Old-Key": raw})
 
 
+# --- in what is shown to who asks ---
+
+
+@shown
+def a_piece_for_a_redacted_key(*_):
+    """See :func:`misprint`: whoever looks has the key at hand."""
+
+
+def misprint():
+    right = outlook.outlook
+
+    def wrong(s, *more):
+        row, value = right(s, *more), s.held[0].value
+        mine = row.policy == "a_piece_for_a_redacted_key" and value is not None
+        return replace(row, redacted_key=piece(value.reveal())) if mine else row
+
+    # The commands that print it are not loaded yet.
+    outlook.outlook = standing.outlook = wrong
+
+
+@shown
+def a_piece_in_the_history(raw, deliverer):
+    def history(journal):
+        return {"history": (replace(journal.history[0], redacted=piece(raw)),)}
+
+    _record(deliverer, "a_piece_in_the_history", history)
+
+
+@shown
+def a_piece_in_a_label(raw, deliverer):
+    called = deliverer._world.issuer._exchange.__self__._called
+    called("arize", piece(raw), 200, 0.1)
+
+
+def _record(deliverer, policy, change):
+    """Have the journal of ``policy`` written with this ``change``, once a rotation is over."""
+    store = deliverer._world.store
+    save = store.save
+
+    async def saving(name, journal, version):
+        if name == policy and journal.history:
+            journal = journal.model_copy(update=change(journal))
+        return await save(name, journal, version)
+
+    store.save = saving
+
+
 def _start(*argv, env=None):
     devnull = subprocess.DEVNULL
     _KEPT.append(subprocess.Popen(argv, env=env, stdin=devnull, stdout=devnull, stderr=devnull))
@@ -267,15 +356,17 @@ def _ask(deliverer, **more):
 
 
 def plant():
-    deliver = Deliverer.deliver
+    deliver, leaks = Deliverer.deliver, LEAKS | SHOWN
 
     async def delivering(self, s, minted):
-        done = LEAKS[s.policy.name](minted.secret.reveal(), self)
+        done = leaks[s.policy.name](minted.secret.reveal(), self)
         if done is not None:
             await done
         return await deliver(self, s, minted)
 
     Deliverer.deliver = delivering
+    spoil()
+    misprint()
 
 
 if __name__ == "__main__":

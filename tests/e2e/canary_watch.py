@@ -1,34 +1,41 @@
 """Everything that can be seen of a running program from outside."""
 
 import contextlib
+import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 _SHARED = Path("/dev/shm")  # noqa: S108 - looked into, not written
 
 
 class Watch:
-    """Sees a process and its children in /proc, again and again until the block ends.
+    """Sees a process and its children in /proc, and the files it makes, until the block ends.
+
+    It looks a hundred times a second: what is gone sooner than that may be missed.
 
     Args:
         pid: The process.
         given: Variables that we gave it ourselves, whose values it may have in its environment.
+        folder: Where all its files are, those for a moment too.
     """
 
-    def __init__(self, pid, given):
-        self._pid, self._given = pid, given
+    def __init__(self, pid, given, folder):
+        self._pid, self._given, self._folder = pid, given, folder
         self._shared = _names(_SHARED)
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look)
+        self._pool = ThreadPoolExecutor(1)
         self.seen = {}
 
     def __enter__(self):
-        self._thread.start()
+        self._looking = self._pool.submit(self._look)
         return self
 
     def __exit__(self, *_):
         self._over.set()
-        self._thread.join()
+        self._pool.shutdown()
+        self._looking.result()  # Who stopped looking has seen nothing, and would not say so.
+        self._look_at_files()
         for name in _names(_SHARED) - self._shared:
             self._add("shared memory", f"{name}\n".encode() + _read(_SHARED / name))
 
@@ -36,7 +43,16 @@ class Watch:
         while not self._over.is_set():
             for pid in _family(self._pid):
                 self._look_at(Path("/proc", pid), own=pid == str(self._pid))
+            self._look_at_files()
             self._over.wait(0.01)
+
+    def _look_at_files(self):
+        """The names and contents of all files, and where links lead."""
+        for path in _below(self._folder):
+            content = _target(path) or _read(path)
+            # Not the name itself, which may be what leaks, and would be shown by a test that fails.
+            place = f"file {path.suffix or 'without a suffix'}"
+            self._add(place, f"{path.relative_to(self._folder)}\n".encode() + content)
 
     def _look_at(self, proc, *, own):
         who = "own" if own else "child's"
@@ -79,16 +95,18 @@ class Wire:
 _CREDENTIALS = {b"authorization", b"x-vault-token"}
 
 
-def files(folder):
-    """The names and contents of all files below ``folder``, and where links lead."""
-    places = {}
-    for path in folder.rglob("*"):
-        content = bytes(path.readlink()) if path.is_symlink() else _read(path)
-        # Not the name itself, which may be what leaks, and would be shown by a test that fails.
-        place = f"file {path.suffix or 'without a suffix'}"
-        line = f"{path.relative_to(folder)}\n".encode() + content
-        places[place] = places.get(place, b"") + line
-    return places
+def _below(folder):
+    """All files and folders below ``folder``; one that goes meanwhile is no fault."""
+    for root, folders, files in os.walk(folder):
+        yield from (Path(root, name) for name in (*folders, *files))
+
+
+def _target(path):
+    """Where a link leads; nothing of what is none."""
+    try:
+        return bytes(path.readlink())
+    except OSError:
+        return b""
 
 
 def _family(pid):

@@ -5,27 +5,23 @@ import json
 import signal
 import socket
 import time
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
-from canary_leaks import LEAKS
+from canary_leaks import LEAKS, SHOWN
 from canary_search import Search
-from canary_watch import Watch, Wire, files
+from canary_watch import Watch, Wire
 from e2e_stage import staged
 
 DAY = timedelta(days=1)
 LEAKING = str(Path(__file__).with_name("canary_leaks.py"))
 HEAP = str(Path(__file__).with_name("canary_heap.py"))
-COMMANDS = (
-    ("plan",),
-    ("plan", "--json"),
-    ("status",),
-    ("status", "--json"),
-    ("history", "ci", "--json"),
-    ("check", "--online"),
-)
+PAGES = ("/", "/metrics", "/livez", "/readyz")
+HISTORY = "a_piece_in_the_history"
+WRITES = r"(PUT|POST) /v1/secret/data/apps/"
 GIVEN = ("ARIZE_API_KEY", "VAULT_TOKEN")
 
 
@@ -55,13 +51,13 @@ def bounded(stage, name="reports"):
 
 def watched(stage, wire, *arguments, program=("-m", "rotator"), stop=None):
     """Run the program; all that could be seen of it, by the place where it was seen."""
-    process = stage.start(*arguments, program=program)
-    with Watch(process.pid, GIVEN) as watch:
+    process = stage.trap.process = stage.start(*arguments, program=program)
+    with Watch(process.pid, GIVEN, stage.folder) as watch:
         if stop is not None:
             stop(process)
         out, err = process.communicate(timeout=60)
     seen = {"stdout": out, "stderr": err}
-    return process.returncode, seen | watch.seen | wire.seen | files(stage.folder) | stored(stage)
+    return process.returncode, seen | watch.seen | wire.seen | stored(stage)
 
 
 def stored(stage):
@@ -78,18 +74,50 @@ def stored(stage):
 
 def assert_unseen(stage, seen):
     secrets = [key.raw for key in stage.arize.keys]
+    half = stage.ask_vault("GET", "data/rotator/_spool_private")
+    if half is not None:
+        # Whoever has the disk has what is sealed: what opens it must not be there either.
+        secrets.append(half["data"]["data"]["key"])
     assert [] == Search(secrets).found(seen)
 
 
-def free_port():
+def with_spool(stage):
+    stage.sections["spool"] = {"directory": str(stage.folder / "spool")}
+
+
+def assert_spooled(seen):
+    assert b"rotator spool 1" in seen["file .sealed"], "a key lay there, and was looked at"
+
+
+def with_pages(stage):
+    """The address of the pages that a daemon has from now on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+    stage.sections["http"] = {"listen": address}
+    return address
+
+
+def pages_at(address):
+    texts = {path: httpx.get(f"http://{address}{path}", trust_env=False).text for path in PAGES}
+    return {f"page {path}": text for path, text in texts.items()}
+
+
+def commands(policy="ci"):
+    """All that only look."""
+    for command in (["plan"], ["status"], ["history", policy]):
+        yield from (command, [*command, "--json"])
+    yield ["check", "--online"]
 
 
 def wait_for_rest(stage):
     """Until all is rotated and the old keys are revoked."""
+    names = [policy["name"] for policy in stage.policies]
+    wait_until(lambda: all(at_rest(stage.journal(name)) for name in names))
+
+
+def wait_until(true):
     give_up_at = time.monotonic() + 30
-    while not all(at_rest(stage.journal(policy["name"])) for policy in stage.policies):
+    while not true():
         assert time.monotonic() < give_up_at
         time.sleep(0.05)
 
@@ -111,7 +139,7 @@ def in_memory(process):
 def test_a_pass_at_debug_shows_no_key(stage, wire):
     unbounded(stage)
     bounded(stage)
-    stage.sections = {"spool": {"directory": str(stage.folder / "spool")}}
+    with_spool(stage)
     metrics = str(stage.folder / "rotator.prom")
 
     arguments = ("run", "--once", "--log-level", "debug", "--config", str(stage.config))
@@ -126,13 +154,11 @@ def test_a_pass_at_debug_shows_no_key(stage, wire):
 def test_a_daemon_at_debug_and_its_pages_show_no_key(stage, wire):
     unbounded(stage)
     bounded(stage)
-    address, pages = f"127.0.0.1:{free_port()}", {}
-    stage.sections = {"http": {"listen": address}}
+    address, pages = with_pages(stage), {}
 
     def stop(process):
         wait_for_rest(stage)
-        for path in ("/", "/metrics", "/livez", "/readyz"):
-            pages[f"page {path}"] = httpx.get(f"http://{address}{path}", trust_env=False).text
+        pages.update(pages_at(address))
         process.terminate()
 
     arguments = ("run", "--log-level", "debug", "--config", str(stage.config))
@@ -148,22 +174,57 @@ def test_no_command_shows_a_key(stage, wire):
     bounded(stage)
     stage.run("--once")
 
-    for command in COMMANDS:
+    for command in commands():
         code, seen = watched(stage, wire, *command, "--config", str(stage.config))
 
         assert 0 == code
         assert_unseen(stage, seen)
 
 
-def test_an_outage_at_the_worst_moment_shows_no_key(stage, wire):
+def test_a_key_that_waits_for_its_store_is_shown_by_nothing(stage, wire):
     unbounded(stage)
-    stage.trap.set(r"(PUT|POST) /v1/secret/data/apps/", after=False, kill=False, times=3)
+    with_spool(stage)
+    address, pages = with_pages(stage), {}
+    stage.trap.set(WRITES, after=False, kill=False, times=5)
 
-    arguments = ("run", "--once", "--log-level", "debug", "--config", str(stage.config))
-    code, seen = watched(stage, wire, *arguments)
+    def undelivered():
+        with suppress(httpx.TransportError):
+            pages.update(pages_at(address))
+        return ">undelivered<" in pages.get("page /", "")
+
+    def stop(process):
+        wait_until(undelivered)
+        wait_for_rest(stage)
+        process.terminate()
+
+    arguments = ("run", "--log-level", "debug", "--config", str(stage.config))
+    code, seen = watched(stage, wire, *arguments, stop=stop)
 
     assert 0 == code
     assert "rotation.delivery_failed" in seen["stdout"]
+    assert_spooled(seen)
+    assert_unseen(stage, seen | pages)
+
+
+def test_a_key_that_outlives_its_process_is_shown_by_nothing(stage, wire):
+    unbounded(stage)
+    with_spool(stage)
+    stage.trap.set(WRITES, after=False)
+    arguments = ("run", "--once", "--log-level", "debug", "--config", str(stage.config))
+
+    code, seen = watched(stage, wire, *arguments)
+    assert -signal.SIGKILL == code
+    assert_spooled(seen)
+    assert_unseen(stage, seen)
+    for command in commands():
+        _, seen = watched(stage, wire, *command, "--config", str(stage.config))
+        assert_spooled(seen)
+        assert_unseen(stage, seen)
+    # The lease of the dead is over: seven programs have been started since.
+    code, seen = watched(stage, wire, *arguments)
+
+    assert 0 == code
+    assert "rotation.restored" in seen["stdout"]
     assert_unseen(stage, seen)
 
 
@@ -209,10 +270,40 @@ def test_there_are_thirty_ways_to_leak_at_least():
 def test_each_planted_leak_is_seen(stage, wire):
     for leak in LEAKS:
         unbounded(stage, leak)
+    with_spool(stage)
 
     arguments = ("run", "--once", "--log-level", "debug", "--config", str(stage.config))
     _, seen = watched(stage, wire, *arguments, program=(LEAKING,))
 
-    raws = {leak: [key.raw for key in stage.arize.keys if key.name == leak] for leak in LEAKS}
+    raws = {leak: raws_of(stage, leak) for leak in LEAKS}
     assert all(len(both) > 1 for both in raws.values()), "all were rotated"
     assert [] == [leak for leak, both in raws.items() if not Search(both).found(seen)]
+
+
+def test_each_leak_in_what_is_shown_is_seen_there(stage, wire):
+    for leak in SHOWN:
+        unbounded(stage, leak)
+    address, shown = with_pages(stage), {}
+
+    def stop(process):
+        wait_for_rest(stage)
+        shown.update(pages_at(address))
+        process.terminate()
+
+    options = ("--config", str(stage.config))
+    watched(stage, wire, "run", *options, program=(LEAKING,), stop=stop)
+    for command in commands(HISTORY):
+        _, seen = watched(stage, wire, *command, *options, program=(LEAKING,))
+        shown[" ".join(command)] = seen["stdout"]
+
+    for leak, places in {
+        "a_piece_for_a_redacted_key": {"plan", "plan --json", "status", "status --json", "page /"},
+        "a_piece_in_the_history": {f"history {HISTORY}", f"history {HISTORY} --json"},
+        "a_piece_in_a_label": {"page /metrics"},
+    }.items():
+        found = {place for place, _ in Search(raws_of(stage, leak)).found(shown)}
+        assert set() == places - found, leak
+
+
+def raws_of(stage, name):
+    return [key.raw for key in stage.arize.keys if key.name == name]
