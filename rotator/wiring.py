@@ -24,7 +24,9 @@ from rotator.settings import read_secret, schema
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
+    from rotator.adapters.threads import Threads
     from rotator.adapters.vault import (
         AppRoleAuth,
         KubernetesAuth,
@@ -133,6 +135,7 @@ class _Configured:
         self._read = read
         self._environ = environ
         self._neighbours: tuple[Policy, ...] = ()
+        self._threads: dict[Path, Threads] = {}
         self.hooks: dict[str, Mapping[str, Hook]] = {}
         self.sinks: dict[str, Sequence[Sink]] = {}
         self.take(settings)
@@ -141,7 +144,7 @@ class _Configured:
         """Take up ``new``. A policy that it has no more may be at its key yet, and have hooks."""
         self.hooks.update(hooks_of(new.root.policies, self._read, self._environ))
         self.sinks.clear()
-        self.sinks.update(_sinks(new, self._read, self._environ))
+        self.sinks.update(_sinks(new, self._read, self._environ, self._threads))
         known = {one.name: replace(one, leaving=True) for one in self._neighbours}
         known.update((policy.name, policy) for policy in new.policies)
         self._neighbours = tuple(known.values())
@@ -180,14 +183,17 @@ def _spool(settings: Settings, store: SecretStore, emit: Emit) -> Spool:
 
 
 def _sinks(
-    settings: Settings, read: ReadAnywhere, environ: Mapping[str, str]
+    settings: Settings,
+    read: ReadAnywhere,
+    environ: Mapping[str, str],
+    threads: dict[Path, Threads],
 ) -> Mapping[str, Sequence[Sink]]:
     """The files that are configured. Imported here: most do without."""
     if not any(policy.write for policy in settings.root.policies):
         return {}
     from rotator.sinks.making import sinks_of  # noqa: PLC0415
 
-    return sinks_of(settings.root.policies, read, environ)
+    return sinks_of(settings.root.policies, read, environ, threads)
 
 
 def _vault(vault: schema.Vault, called: Called, read: Read) -> VaultOptions:

@@ -17,25 +17,22 @@ import os
 import re
 import stat
 import threading
-from concurrent.futures import Future
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from rotator.adapters.files import make_directory, prove_writable, sync_directory, translated
+from rotator.adapters.threads import Threads
 from rotator.errors import Permanent, RotatorError, Temporary
 from rotator.events import Event
 from rotator.model import Spooled
 from rotator.secrets import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from rotator.adapters.spool_keys import KeyPair
     from rotator.ports import Emit, Place
     from rotator.secrets import Masked
-
-T = TypeVar("T")
 
 #: With what a crash left of one: the same name, with a dot before and `.draft` behind.
 _NAME = re.compile(r"(\.)?([a-z0-9][a-z0-9._-]*)~([0-9a-f]{16})~([1-9][0-9]?)\.sealed(?(1)\.draft)")
@@ -44,7 +41,7 @@ _MAGIC = b"rotator spool 1\n"
 _LARGEST = 65_536
 #: Seconds for which a delivery may wait for the disk.
 PATIENCE = 0.5
-#: Threads at the disk. One that hangs never gives its turn back.
+#: Threads at the disk.
 _TURNS = 16
 
 
@@ -57,8 +54,13 @@ class SealedSpool:
         self._directory = directory
         self._keys = keys
         self._emit = emit
-        self._patience = patience
-        self._turns = asyncio.Semaphore(_TURNS)
+        self._disk = Threads(
+            "spool",
+            f"the disk under {directory}",
+            remedy="put the spool on a local disk",
+            most=_TURNS,
+            patience=patience,
+        )
         self._writing: dict[str, _Draft] = {}
         self._told: set[str] = set()
 
@@ -70,7 +72,7 @@ class SealedSpool:
         """Look at the directory, and at the public half, if there is one that may be read."""
         anything = self._directory / "any"
         found = await asyncio.gather(
-            self._in_time(lambda: prove_writable([anything])),
+            self._disk.in_time(lambda: prove_writable([anything])),
             self._keys.check(),
             return_exceptions=True,
         )
@@ -93,7 +95,7 @@ class SealedSpool:
         try:
             draft = _Draft(self._file(entry), self._keys.seal(_text(entry)))
             self._writing[draft.file.name] = draft
-            await self._in_time(draft.write)
+            await self._disk.in_time(draft.write)
         except RotatorError as error:
             return error
         except Exception as error:  # noqa: BLE001 - whatever it is, the key is to be delivered
@@ -103,7 +105,7 @@ class SealedSpool:
     async def find(self, policy: str) -> tuple[Spooled, ...]:
         """Our files of ``policy``, by their names."""
         try:
-            return await self._in_time(lambda: self._found(policy))
+            return await self._disk.in_time(lambda: self._found(policy))
         except RotatorError as error:
             self._say(policy, error)
             return ()
@@ -111,7 +113,7 @@ class SealedSpool:
     async def opened(self, entry: Spooled) -> Spooled:
         """Read the file, and the private half."""
         try:
-            sealed = await self._in_time(lambda: _content(self._file(entry)))
+            sealed = await self._disk.in_time(lambda: _content(self._file(entry)))
             if not sealed:
                 return entry
             text = await self._keys.opened(sealed)
@@ -132,7 +134,7 @@ class SealedSpool:
         try:
             file = self._file(entry)
             draft = self._writing.pop(file.name, None) or _Draft(file, b"")
-            await self._in_time(draft.remove)
+            await self._disk.in_time(draft.remove)
         except RotatorError as error:
             return error
         return None
@@ -165,40 +167,6 @@ class SealedSpool:
             self._told.add(error.message)
             fields = {"error": error.message, "error_code": error.code, "remedy": error.remedy}
             self._emit(Event.SPOOL_FAILED, policy=policy, **fields)
-
-    async def _in_time(self, work: Callable[[], T]) -> T:
-        """Do ``work`` in a thread that nobody waits for, not even the end of the process.
-
-        Raises:
-            Temporary: It takes longer than a moment. It may happen yet.
-            RotatorError: What stopped it.
-        """
-        try:
-            async with asyncio.timeout(self._patience):
-                await self._turns.acquire()
-                return await asyncio.wrap_future(self._begun(work, asyncio.get_running_loop()))
-        except TimeoutError:
-            raise Temporary(
-                f"the disk under {self._directory} took longer than {self._patience:g} s",
-                remedy="put the spool on a local disk",
-            ) from None
-
-    def _begun(self, work: Callable[[], T], loop: asyncio.AbstractEventLoop) -> Future[T]:
-        done: Future[T] = Future()
-        # From here on it cannot be cancelled.
-        done.set_running_or_notify_cancel()
-
-        def run() -> None:
-            try:
-                done.set_result(work())
-            except BaseException as error:  # noqa: BLE001 - told to whoever waits
-                done.set_exception(error)
-            # The loop may be closed by now.
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._turns.release)
-
-        threading.Thread(target=run, name="spool", daemon=True).start()
-        return done
 
 
 class _Draft:

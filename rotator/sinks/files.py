@@ -5,38 +5,46 @@ then renamed into place. Drafts that a crash left behind are removed. For each h
 hear of a change there is a marker beside the file, made before the change shows and removed when it
 has heard: what a crash interrupts is made up for.
 
-``fsync`` blocks, so everything runs in threads.
+Any of that may hang, as where the server of a mount is gone. So each file has a thread of its own,
+which is given a while. One that was given up puts no key into place any more, and no other is begun
+before it is back: an old key is not to come late, over a newer one.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import grp
 import os
 import pwd
 import secrets
 import stat
+import threading
 import time
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from rotator.adapters.files import prove_writable, sync_directory, translated
+from rotator.adapters.threads import Threads
 from rotator.afterwards import Change
-from rotator.errors import NotPermitted, Rejected, RotatorError
+from rotator.errors import NotPermitted, Rejected, RotatorError, Temporary
 from rotator.sinks.render import Format, facts_of, rendered
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from rotator.afterwards import Hook
     from rotator.journal import Current
     from rotator.secrets import Masked, Secret
 
+T = TypeVar("T")
+
+#: Seconds, and plenty: where a file always took longer, it would never get its key.
+PATIENCE = 10.0
 #: Seconds after which a draft is nobody's: writing one takes milliseconds.
 _ABANDONED = 60.0
+_HANGS = "see whether what is mounted there answers"
 _WRONG = "see that the directory is there, and that the path is one of a file"
 
 
@@ -51,6 +59,7 @@ class FileSink:
         form: How the key is laid out.
         names: Facts, and the names under which they stand.
         hooks: Who hears of a change, by name.
+        threads: Who is at which file, in all of this process.
     """
 
     file: Path
@@ -59,6 +68,7 @@ class FileSink:
     form: Format = "raw"
     names: Mapping[str, str] = field(default_factory=dict)
     hooks: Mapping[str, Hook] = field(default_factory=dict)
+    threads: dict[Path, Threads] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def place(self) -> str:
@@ -78,17 +88,28 @@ class FileSink:
     async def update(self, secret: Secret, current: Current | None, change: str) -> bool:
         """Let the file hold ``secret``. Whether that changed anything."""
         content = rendered(self.form, self.names, secret, facts_of(secret, current))
-        return await asyncio.to_thread(self._update, content, change)
+        given_up = threading.Event()
+        try:
+            return await self._in_time(lambda: self._update(content, change, given_up))
+        finally:
+            given_up.set()
 
     async def waiting(self) -> tuple[Change, ...]:
         """Hooks that have not heard yet, by their markers."""
-        return await asyncio.to_thread(self._waiting)
+        return await self._in_time(self._waiting)
 
     async def heard(self, change: Change) -> None:
         """Remove the marker, unless it is of a later change by now."""
-        await asyncio.to_thread(self._heard, change)
+        await self._in_time(lambda: self._heard(change))
 
-    def _update(self, content: Masked[bytes], change: str) -> bool:
+    async def _in_time(self, work: Callable[[], T]) -> T:
+        if self.file not in self.threads:
+            self.threads[self.file] = Threads(
+                "file", f"writing {self.file}", remedy=_HANGS, most=1, patience=PATIENCE
+            )
+        return await self.threads[self.file].in_time(work)
+
+    def _update(self, content: Masked[bytes], change: str, given_up: threading.Event) -> bool:
         with translated(self.file, wrong=_WRONG):
             self._find_directory()
             self._sweep()
@@ -97,14 +118,21 @@ class FileSink:
                 return False
             draft = self._draft(content, owner)
             try:
-                for hook in self.hooks:
-                    self._marker(hook).write_text(change, encoding="utf-8")
-                draft.replace(self.file)
+                self._put(draft, change, given_up)
             except BaseException:
                 draft.unlink(missing_ok=True)
                 raise
             sync_directory(self.file.parent)
             return True
+
+    def _put(self, draft: Path, change: str, given_up: threading.Event) -> None:
+        for hook in self.hooks:
+            self._marker(hook).write_text(change, encoding="utf-8")
+        if given_up.is_set():
+            # Another process may have put a newer key there meanwhile. (A renaming that hangs can
+            # come late itself; the next look at the file finds it and mends it.)
+            raise Temporary(f"{self.file} was given up")
+        draft.replace(self.file)
 
     def _find_directory(self) -> None:
         if not self.file.parent.is_dir():

@@ -1,17 +1,20 @@
 """Files beside the store: at each look, however it went, and in nobody's way."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from adapter_hanging import back, ended, hang, threads
 from sim_network import Fault
-from sim_stage import HOUR, Stage, said, virtual
+from sim_stage import DAY, HOUR, Stage, said, virtual
 
 from rotator.afterwards import Change
 from rotator.errors import NotPermitted, Rejected
 from rotator.events import Event
 from rotator.runner import Ending, Runner
 from rotator.secrets import Secret
+from rotator.sinks.files import FileSink
 
 
 class Paper:
@@ -238,6 +241,63 @@ async def test_a_store_that_fails_after_a_look_is_met_again():
     await asyncio.sleep(5)
     assert Ending.WELL is (await look(stage, runner)).ending
     assert Secret(stage.held()) == paper.holds
+
+
+# --- a mount that hangs ---
+
+
+@pytest.fixture
+def hung(tmp_path):
+    """A real file, on a disk that hangs."""
+    ended("file")
+    marker = tmp_path / ".arize.key.signal.waiting"
+    hang(marker)
+    yield FileSink(tmp_path / "arize.key", hooks={"signal": Ear()})
+    back(marker, "file")
+
+
+@virtual
+async def test_a_file_that_hangs_is_told_and_its_key_goes_on_being_rotated(hung):
+    stage, paper = Stage(), Paper()
+    stage.add("a")
+    stage.add("b")
+    stage.universe.settled()
+    process = stage.universe.daemon()
+    process.world.sinks.update(a=(hung,), b=(paper,))
+    await asyncio.sleep(60)
+    first, failed = stage.held("a"), told(process, Event.FILE_FAILED)
+    assert [{"a"}, {"temporary"}] == [
+        {one[name] for one in failed} for name in ("policy", "error_code")
+    ]
+    assert 3 <= len(failed) <= 9
+    assert Secret(stage.held("b")) == paper.holds
+    # A day old, a key is due again.
+    process.daemon.configure([replace(one, max_age=DAY) for one in stage.universe.policies])
+    await asyncio.sleep(25 * 3600)
+
+    assert first != stage.held("a")
+    assert 1 == len(threads("file"))
+    assert Secret(stage.held("b")) == paper.holds
+    process.stop.set_result("SIGTERM")
+    await process.task
+
+
+@virtual
+async def test_a_pass_ends_whose_file_hangs(hung):
+    stage, paper = Stage(), Paper()
+    stage.add()
+    process, runner = sidecar(stage, hung, paper)
+
+    (result,) = await runner.once(
+        stage.universe.policies, demanded=False, patience=timedelta(minutes=1)
+    )
+
+    assert (Ending.BEHIND, True) == (result.ending, result.rotated)
+    assert 1 == told(process, Event.PASS_COMPLETED)[0]["behind"]
+    assert {f"writing {hung.file} took longer than 10 s"} == {
+        one["error"] for one in told(process, Event.FILE_FAILED)
+    }
+    assert (1, Secret(stage.held())) == (len(threads("file")), paper.holds)
 
 
 # --- who is to hear ---

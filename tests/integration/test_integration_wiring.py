@@ -11,7 +11,7 @@ from rotator.settings import load
 from rotator.wiring import connected
 
 
-def configured(folder, url):
+def configured(folder, url, **rules):
     """The management key lies in the store."""
     document = {
         "arize": {"base_url": url, "api_key": {"vault": {"path": "own", "field": "api_key"}}},
@@ -22,6 +22,7 @@ def configured(folder, url):
                 "key": {"id": "k1"},
                 "rotate": {"max_age": "30d"},
                 "deliver": {"path": "ci", "field": "api_key"},
+                **rules,
             }
         ],
     }
@@ -46,3 +47,19 @@ async def test_a_management_key_from_the_store_is_hidden_like_one_from_a_file(tm
             await services.listings.get(Scope())
 
     assert {settings.arize.api_key: arize.management_key} == hidden
+
+
+async def test_a_file_that_hangs_is_known_to_the_next_configuration_as_well(tmp_path):
+    ours, theirs = (
+        configured(
+            tmp_path, "http://127.0.0.1:9", write={"file": str(tmp_path / "f"), "mode": mode}
+        )
+        for mode in ("0600", "0640")
+    )
+    async with connected(ours, lambda *_, **__: None) as services:
+        (before,) = services.world.sinks["ci"]
+        services.configure(theirs)
+        (after,) = services.world.sinks["ci"]
+
+    assert (0o600, 0o640) == (before.mode, after.mode)
+    assert before.threads is after.threads

@@ -270,8 +270,9 @@ def writing(text):
     return f"{VALID}    write: {text}\n"
 
 
-def sinks(text):
-    return sinks_of(loaded(writing(text)).root.policies, None, ENVIRON).get("ci", ())
+def sinks(text, threads=None):
+    policies = loaded(writing(text)).root.policies
+    return sinks_of(policies, None, ENVIRON, {} if threads is None else threads).get("ci", ())
 
 
 @pytest.mark.parametrize(
@@ -290,6 +291,13 @@ def sinks(text):
 )
 def test_a_file_may_be_written(text, expected):
     assert (expected,) == sinks(text)
+
+
+def test_a_file_has_its_thread_whichever_configuration_it_is_of():
+    threads = {}
+    (before,), (after,) = sinks("{file: /f}", threads), sinks("{file: /f, mode: '640'}", threads)
+
+    assert threads is before.threads is after.threads
 
 
 def test_hooks_may_hear_of_a_file():

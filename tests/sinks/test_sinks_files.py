@@ -8,11 +8,14 @@ import stat
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from adapter_hanging import back, ended, hang, threads
 
+from rotator.adapters.threads import Threads
 from rotator.afterwards import Change
-from rotator.errors import NotPermitted, Rejected
+from rotator.errors import NotPermitted, Rejected, Temporary
 from rotator.secrets import Secret
 from rotator.sinks.files import FileSink
 
@@ -171,10 +174,97 @@ async def test_a_reader_sees_the_old_or_the_new_and_never_another_mode(sink):
 
 
 async def test_two_processes_may_write_the_same_file(sink):
-    ends = await asyncio.gather(*(sink.update(NEW, None, f"c{at}") for at in range(20)))
+    others = [replace(sink, threads={}) for _ in range(20)]
+    ends = await asyncio.gather(*(one.update(NEW, None, "c") for one in others))
 
     assert any(ends)
     assert (NEW.reveal(), ["arize.key"]) == (seen(sink), names(sink))
+
+
+# --- what hangs ---
+
+
+def impatient(sink, seconds):
+    """The same file, as a process sees it that waits no longer."""
+    few = Threads("file", str(sink.file), remedy="", most=1, patience=seconds)
+    return replace(sink, threads={sink.file: few})
+
+
+def marker(sink):
+    return sink.file.with_name(".arize.key.signal.waiting")
+
+
+@pytest.fixture
+def hung(sink):
+    """A file on a disk that hangs until it is back."""
+    ended("file")
+    hang(marker(sink))
+    yield impatient(replace(sink, hooks={"signal": None}), 0.05)
+    back(marker(sink), "file")
+
+
+async def test_one_that_hangs_is_given_a_while_and_not_begun_a_second_time(hung):
+    tries = [
+        lambda: hung.update(OLD, None, "c1"),
+        lambda: hung.update(NEW, None, "c2"),
+        hung.waiting,
+        lambda: hung.heard(Change("signal", "c1", timedelta(0))),
+    ]
+    for attempt in tries:
+        with pytest.raises(Temporary, match="took longer"):
+            await attempt()
+
+    assert 1 == len(threads("file"))
+
+
+async def test_it_is_written_when_it_answers_again(hung):
+    with pytest.raises(Temporary):
+        await hung.update(OLD, None, "c1")
+    back(marker(hung), "file")
+
+    assert await impatient(hung, 60).update(NEW, None, "c2")
+    assert NEW.reveal() == seen(hung)
+    assert [".arize.key.signal.waiting", "arize.key"] == names(hung)
+
+
+async def test_what_was_given_up_is_not_put_over_what_another_process_wrote(hung):
+    with pytest.raises(Temporary):
+        await hung.update(OLD, None, "c1")
+    other = FileSink(hung.file)
+    await other.update(NEW, None, "c2")
+    back(marker(hung), "file")
+
+    assert NEW.reveal() == seen(hung)
+    assert [] == [name for name in names(hung) if name.endswith("draft")]
+
+
+async def test_a_renaming_that_comes_late_comes_before_the_newer_key(sink, monkeypatch):
+    answers, rename = threading.Event(), Path.replace
+
+    def hang(path, target):
+        answers.wait()
+        return rename(path, target)
+
+    sink = impatient(sink, 0.05)
+    monkeypatch.setattr(Path, "replace", hang)
+    for key in (OLD, NEW):
+        with pytest.raises(Temporary):
+            await sink.update(key, None, "c")
+    answers.set()
+    ended("file")
+
+    assert OLD.reveal() == seen(sink)
+    assert await impatient(sink, 60).update(NEW, None, "c")
+    assert (NEW.reveal(), ["arize.key"]) == (seen(sink), names(sink))
+
+
+async def test_one_that_hangs_keeps_no_other_from_being_written(hung, tmp_path):
+    other = replace(hung, file=tmp_path / "other", hooks={})
+    with pytest.raises(Temporary):
+        await hung.update(OLD, None, "c1")
+
+    assert await other.update(OLD, None, "c1")
+    assert {hung.file, other.file} == set(hung.threads)
 
 
 # --- who is to hear ---
@@ -227,7 +317,7 @@ async def test_what_was_heard_already_is_no_error(told):
 async def test_a_crash_before_the_change_shows_tells_too_often_rather_than_never(told, monkeypatch):
     monkeypatch.setattr("pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(SystemExit))
     with pytest.raises(SystemExit):
-        told._update(type("M", (), {"reveal": lambda _: b"x"})(), "c1")
+        told._update(type("M", (), {"reveal": lambda _: b"x"})(), "c1", threading.Event())
 
     assert {"c1"} == {change.id for change in await told.waiting()}
 
