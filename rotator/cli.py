@@ -63,10 +63,10 @@ def _obeyed(argv: Sequence[str] | None) -> int:
             sys.stdout.write(f"rotator {__version__}\n")
             return 0
         arguments = _parsed(argv)
+        _heed_signals(arguments)
         command = _command(arguments.command)
         forbid_dumps()
         forbid_recordings()
-        signal.signal(signal.SIGTERM, _end)
         return command(arguments)
     finally:
         # What cannot be written is said by us, and not by Python at its exit.
@@ -82,6 +82,20 @@ def _parsed(argv: Sequence[str] | None) -> Namespace:
 
         complete(parser)
     return parser.parse_args(argv)
+
+
+def _heed_signals(arguments: Namespace) -> None:
+    """SIGTERM and SIGHUP end a command, until it has a say in that itself.
+
+    Not a daemon: SIGHUP asks it to read its configuration, which it is about to do. Nor what was
+    started to survive SIGHUP (``nohup``).
+    """
+    signal.signal(signal.SIGTERM, _end)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        return
+    daemon = arguments.command == "run" and not (arguments.once or arguments.rotate)
+    # Not SIG_IGN for the daemon: programs inherit that from whoever begins them.
+    signal.signal(signal.SIGHUP, _go_on if daemon else _end)
 
 
 def _command(name: str) -> Callable[[Namespace], int]:
@@ -118,8 +132,12 @@ def _complain(*lines: str) -> None:
 
 
 def _end(number: int, _: FrameType | None) -> None:
-    """SIGTERM as Ctrl-C: what is open is closed, and the terminal left as it was."""
+    """SIGTERM and SIGHUP as Ctrl-C: what is open is closed, and the terminal left as it was."""
     sys.exit(128 + number)
+
+
+def _go_on(_: int, __: FrameType | None) -> None:
+    """Nothing is to be done."""
 
 
 def _open_what_is_closed() -> None:

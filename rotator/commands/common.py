@@ -61,8 +61,12 @@ def duration(text: str | None, option: str) -> timedelta | None:
         raise ConfigError([f"{option}: {error}"]) from None
 
 
-def stop_signal() -> asyncio.Future[str]:
-    """Holds the name of the first SIGTERM or SIGINT that comes; later ones change nothing."""
+def stop_signal(*, hangup: bool = True) -> asyncio.Future[str]:
+    """Holds the name of the first signal to stop that comes; later ones change nothing.
+
+    These are SIGTERM, SIGINT and, with ``hangup``, SIGHUP: a terminal that goes away shall not take
+    a key with it. Whoever was started to survive that (``nohup``) does.
+    """
     loop = asyncio.get_running_loop()
     stop: asyncio.Future[str] = loop.create_future()
 
@@ -70,7 +74,8 @@ def stop_signal() -> asyncio.Future[str]:
         if not stop.done():
             stop.set_result(number.name)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    hangup = hangup and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+    for number in (signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if hangup else [])):
         loop.add_signal_handler(number, told, number)
     return stop
 

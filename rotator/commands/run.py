@@ -116,7 +116,7 @@ async def _daemon(settings: Settings, source: Source, emit: Observer) -> int:
         reloader = Reloader(settings, source, take=take, emit=emit)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloader.ask)
         watching = asyncio.create_task(reloader.watch())
-        await daemon.run(stop_signal())
+        await daemon.run(stop_signal(hangup=False))
         watching.cancel()
     return 0
 

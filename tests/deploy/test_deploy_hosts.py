@@ -84,6 +84,12 @@ def test_systemd_understands_every_line():
     assert [] == [line for line in told.stderr.splitlines() if absent not in line]
 
 
+def test_a_daemon_comes_again_however_it_ended_unless_its_configuration_is_wrong():
+    lines = (DEPLOY / "systemd/rotator.service").read_text().splitlines()
+
+    assert {"Restart=always", "RestartPreventExitStatus=2"} <= set(lines)
+
+
 def test_both_services_are_confined_alike():
     bodies = [re.search(r"# A user of its own.*?(?=\n\n|\Z)", path.read_text(), re.DOTALL)[0]
               for path in SERVICES]  # fmt: skip

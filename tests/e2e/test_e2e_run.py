@@ -173,6 +173,73 @@ def test_the_daemon_rotates_retires_and_stops_at_sigterm(stage):
     assert '"daemon.stopped"' in out.splitlines()[-1]
 
 
+#: Sends itself SIGHUP all the time, from when it loads what a run is made of until it can tell.
+HAILED = """
+import os, signal, sys, threading, time
+def hail():
+    while "rotator.commands.run" not in sys.modules:
+        time.sleep(0.001)
+    while "rotator.daemon" not in sys.modules:
+        os.kill(os.getpid(), signal.SIGHUP)
+        time.sleep(0.001)
+threading.Thread(target=hail, daemon=True).start()
+from rotator.cli import main
+sys.exit(main())
+"""
+#: As ``nohup`` starts it.
+DEAF = """
+import signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+from rotator.cli import main
+sys.exit(main())
+"""
+
+
+def test_a_daemon_that_is_told_to_reload_while_it_starts_starts(stage):
+    unbounded(stage)
+    process = stage.start("run", "--config", str(stage.config), program=("-c", HAILED))
+
+    told = iter(process.stdout.readline, "")
+    assert any('"rotation.completed"' in line for line in told)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=10)
+
+    assert (0, "") == (process.returncode, err)
+
+
+def holding(stage, **how):
+    """A pass with a new key that Vault does not take as long as the trap is set."""
+    unbounded(stage, grace_period="1h")
+    stage.trap.set("POST .*/apps/ci", after=False, kill=False, times=10**6)
+    process = stage.start("run", "--config", str(stage.config), "--once", **how)
+    wait_until(lambda: stage.trap.asked.count("POST /v1/secret/data/apps/ci") > 1)
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_pass_that_is_to_end_delivers_what_it_holds_first(stage, number):
+    process = holding(stage)
+    process.send_signal(number)
+    told = iter(process.stdout.readline, "")
+    assert any(f'"signal": "{number.name}"' in line for line in told)
+    stage.trap.disarm()
+    _, err = process.communicate(timeout=30)
+
+    assert (1, "") == (process.returncode, err)
+    assert [stage.raws["ci"], stage.held("ci")] == stage.live("ci")
+
+
+def test_a_pass_that_nobody_is_to_hang_up_on_goes_on(stage):
+    process = holding(stage, program=("-c", DEAF))
+    process.send_signal(signal.SIGHUP)
+    stage.trap.disarm()
+    out, err = process.communicate(timeout=30)
+
+    assert (0, "") == (process.returncode, err)
+    assert '"daemon.stopping"' not in out
+    assert [stage.raws["ci"], stage.held("ci")] == stage.live("ci")
+
+
 def test_the_management_key_may_be_one_of_the_keys(stage):
     key = (stage.arize.management_key_id, stage.arize.management_key)
     stage.add_policy("management", key, max_age="1ms", strategy="reissue")

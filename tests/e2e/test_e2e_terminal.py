@@ -145,7 +145,7 @@ def test_no_row_in_a_pipe_ends_in_blanks(stage, command):
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGTERM, 128 + signal.SIGTERM), (signal.SIGINT, 130)]
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)]
 )
 def test_a_signal_takes_the_progress_away_with_it(slow, number, code):
     with begun(slow, "status", stdout=subprocess.PIPE) as (process, screen):
