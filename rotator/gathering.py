@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
@@ -155,9 +154,12 @@ class Gatherer:
         """
         found = []
         for policy in await self._candidates(s, key):
-            with contextlib.suppress(Unreadable, NotPermitted, NotFound, Rejected):
-                if await self._is_about(policy, key, s, since):
-                    found.append(policy.name)
+            try:
+                about = await self._is_about(policy, key, s, since)
+            except (Unreadable, NotPermitted, NotFound, Rejected):
+                # It can have gone on to another key by its journal alone.
+                about = policy.selector.id == key.id
+            found += [policy.name] if about else []
         return tuple(found)
 
     async def _candidates(self, s: Snapshot, key: Key) -> tuple[Policy, ...]:

@@ -54,8 +54,8 @@ def as_used(s: Snapshot, key: Key) -> Key:
 def choose(s: Snapshot, key: Key, *, keep_date: bool = False) -> Plan | Refuse:
     """The plan for a new rotation of ``key``, or why there is none.
 
-    While the former key is in the store, that is a reissue: refreshing the current one once more
-    may cut the grace of its former secret.
+    While the former key is in the store, that is a reissue, and wherever else it can be while a
+    former secret has its grace: refreshing the current one once more may cut that.
 
     A key that ends sooner than it did is reissued whatever the policy says: a refresh of somebody's
     has replaced it, and another one could not lengthen its grace.
@@ -71,7 +71,8 @@ def choose(s: Snapshot, key: Key, *, keep_date: bool = False) -> Plan | Refuse:
         return reissued if isinstance(reissued, Plan) else _refresh(s, key, keep_date=keep_date)
     if s.journal.instead_of(key.id):
         return _reissue(s, key, lifetime)
-    if not s.own and (key.expires_at is None or _keeps_its_date(s, key)):
+    refreshable = key.expires_at is None or _keeps_its_date(s, key)
+    if refreshable and not (s.own or _may_cut_a_grace(s, key)):
         plan = _refresh(s, key)
         return plan if isinstance(plan, Plan) else _reissue(s, key, lifetime)
     plan = _reissue(s, key, lifetime)
@@ -81,6 +82,19 @@ def choose(s: Snapshot, key: Key, *, keep_date: bool = False) -> Plan | Refuse:
         refreshed = _refresh(s, key)
         return refreshed if isinstance(refreshed, Plan) else plan
     return plan
+
+
+def _may_cut_a_grace(s: Snapshot, key: Key) -> bool:
+    """Whether ``key`` is the replacement of a secret that consumers may still have.
+
+    Be it that we have refreshed that, or somebody else, who has kept the id.
+    """
+    current = s.journal.current
+    if current is not None and (current.key_id, current.redacted) == (key.id, str(key.redacted)):
+        made = (one for one in s.journal.history if one.key_id == key.id)
+        ends = (one.old_valid_until for one in made if one.strategy == "refresh")
+        return any(end is not None and end > s.now for end in ends)
+    return current is not None and current.key_id == key.id
 
 
 def minting(reason: Reason, plan: Plan | Refuse) -> Mint | Refuse:

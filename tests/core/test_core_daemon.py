@@ -215,7 +215,7 @@ async def test_each_has_its_turn():
     await asyncio.sleep(900)
     await stop(process)
 
-    looks = {name: [at for at in stage.shelf.looks[name] if at > since] for name in "abc"}
+    looks = {name: [at for at, _ in stage.shelf.looks[name] if at > since] for name in "abc"}
     assert {"a": 1, "b": 1, "c": 1} == {name: len(times) for name, times in looks.items()}
 
 

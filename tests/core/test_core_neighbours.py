@@ -166,6 +166,17 @@ async def test_the_keys_of_one_name_are_told_apart_by_their_journals():
 
 
 @virtual
+async def test_whose_journal_cannot_be_read_has_the_key_that_it_gives_by_its_id():
+    stage = Stage(era="B")
+    stage.add("one", key_name="ci")
+    other = joined(stage)
+    other.policy = replace(other.policy, selector=Selector(id=other.born.id))
+    stage.universe.around = lambda world: replace(world, store=Closed(world.store))
+
+    assert "rotation.started" not in await stage.come_by()
+
+
+@virtual
 async def test_whose_journal_cannot_be_read_is_not_asked():
     stage = Stage(era="B")
     stage.add("one", key_name="ci")

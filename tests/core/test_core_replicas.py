@@ -270,6 +270,7 @@ async def test_an_old_key_that_somebody_put_back_is_not_revoked():
     old = stage.held()
     await stage.come_by()
     stage.shelf.put("apps/ci/0", api_key=old)
+    stage.universe.subjects[0].acts.append("put back")
 
     await stage.universe.rest()
 

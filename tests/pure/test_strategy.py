@@ -88,6 +88,40 @@ def test_a_key_whose_grace_would_be_too_short_for_a_refresh_is_reissued():
     assert 30 * DAY == chosen(old, grace=59 * SECOND, lifetime=30 * DAY).lifetime
 
 
+def refreshed(ends=NOW + TICK, **changes):
+    """The journal of a key that is the replacement of a secret, until ``ends``."""
+    changes = {"key_id": "id-old", "strategy": "refresh", "old_valid_until": ends} | changes
+    return lineage(history=(record(key_id="id-two"), record(**changes)))
+
+
+@pytest.mark.parametrize(
+    ("journal", "expected"),
+    [
+        (refreshed(), "reissue"),
+        (refreshed(NOW), "refresh"),
+        (refreshed(None), "refresh"),
+        (refreshed(strategy="reissue"), "refresh"),
+        (refreshed(key_id="id-two"), "refresh"),
+        (lineage(current=current(redacted=str(shown("two")))), "reissue"),
+        (lineage("two"), "refresh"),
+    ],
+    ids=["in its grace", "over", "unknown", "reissued", "of another", "not by us", "adopted"],
+)
+def test_while_a_former_secret_has_its_grace_its_successor_is_not_refreshed(journal, expected):
+    """A second refresh may end the grace of the first one."""
+    old = endless()
+    s = snapshot(old, journal=journal)
+
+    assert expected == choose(s, old).strategy
+    assert "refresh" == choose(replace(s, policy=policy(**refreshing())), old).strategy
+
+
+def test_unless_nobody_knows_what_it_is_to_be_given():
+    old = replace(endless(), type=KeyType.SERVICE)
+
+    assert "refresh" == choose(snapshot(old, journal=refreshed()), old).strategy
+
+
 def test_a_bounded_key_keeps_its_date_while_a_later_rotation_will_extend_it():
     old = key(expires_at=NOW + 14 * DAY + TICK)
 

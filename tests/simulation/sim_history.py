@@ -6,8 +6,8 @@ from random import Random
 
 import sim_loop
 from sim_people import Meddler, consume, mend
-from sim_policies import DAY, DUE, add_hopeless, add_paced, add_policy
-from sim_trouble import Trouble
+from sim_policies import DAY, DUE, GRACE, add_hopeless, add_paced, add_policy
+from sim_trouble import THEMES, Trouble
 from sim_world import Universe
 
 from rotator.by_hand import ByHand
@@ -15,6 +15,20 @@ from rotator.errors import RotatorError
 from rotator.events import Event
 from rotator.model import Target
 from rotator.sandbox.arize_model import ArizeOptions
+
+#: What histories differ in.
+VARIANTS = (
+    *(f"era {era}" for era in "ABC"),
+    *(f"theme: {theme}" for theme in THEMES),
+    "a refresh keeps the id",
+    "a refresh gives a new id",
+    "a second refresh cuts the window",
+    "a greatest lifetime",
+    "a spool",
+    "keys of one name",
+    "trouble beyond the grace",
+    "keys are accepted late",
+)
 
 
 @dataclass
@@ -83,7 +97,7 @@ class History:
             Random(draw.random()),
             options,
             trouble.choose,
-            excused=lambda _: trouble.is_harsh(asyncio.get_running_loop().elapsed),
+            excused=self._is_excused,
             harsh=trouble.harsh,
             trace=self.trace,
             disks=draw.choice((0, 1, 2)),
@@ -122,7 +136,7 @@ class History:
         if draw.random() < 0.1:
             world.add_management()
         if draw.random() < 0.1:
-            add_hopeless(world)
+            add_hopeless(world, draw)
 
     def _cast(self):
         """Processes and people. At least one process comes by every few minutes."""
@@ -160,6 +174,11 @@ class History:
     @property
     def _calm(self):
         return asyncio.get_running_loop().time() >= self._trouble.calm_at
+
+    def _is_excused(self, _):
+        """Whether there was trouble in a grace that ends now, and may have been in all of it."""
+        at, grace = asyncio.get_running_loop().elapsed, GRACE.total_seconds()
+        return self._trouble.is_harsh(at) and at < self.universe.network.troubled_at + grace
 
     # --- actors ---
 
@@ -228,8 +247,10 @@ class History:
         if draw.random() < 0.1:
             await meddler.give_up(subject)
             return
-        await asyncio.sleep(draw.uniform(1, self._trouble.calm_at))
-        await meddler.act(subject)
+        for _ in range(draw.choice((1, 1, 1, 5))):
+            await asyncio.sleep(draw.uniform(1, self._trouble.calm_at))
+            if not self._calm or not subject.acts:
+                await meddler.act(subject)
 
     async def _roll_back(self, draw, subject):
         """Somebody wants the former key back, perhaps when there is none."""

@@ -7,7 +7,8 @@ from datetime import timedelta
 from sim_services import EPOCH, now, shown
 
 from rotator.events import CATALOGUE, Event
-from rotator.model import Limits, OnDrift, RetireWhen
+from rotator.keys import KeyType
+from rotator.model import Choice, Limits, OnDrift, RetireWhen
 from rotator.secrets import Secret
 
 LIMITS = Limits()
@@ -33,6 +34,8 @@ _DRIFT = {
 #: What is told of a rotation of which no key has arrived, with a level that rises.
 _RISING = {Event.ROTATION_RESUMED, Event.MINT_AMBIGUOUS, Event.DELIVERY_FAILED}
 _HEARD = {*_RISING, Event.POLICY_FAILED}
+#: What only a person can mend. Today's service refuses a refresh beyond the old expiry.
+_BEYOND_US = {"key_is_ambiguous", "key_not_found", "bindings_unknown", "rejected"}
 _HALF, _TENTH, _ROUNDED = 0.5, 0.1, 1e-5
 _PRIVILEGES = ("type", "description", "bindings", "creator")
 
@@ -58,8 +61,13 @@ class Judge:
         #: No key that a target holds expires before, in seconds of the loop's.
         self._ends_at = 0.0
 
+    def look(self):
+        """S1, before a request: only time can have changed something."""
+        if asyncio.get_running_loop().elapsed >= self._ends_at:
+            self.check()
+
     def check(self, kind=None):
-        """S1, after and before every event; where nothing can have changed, there is no look."""
+        """S1, after a request of this kind; where nothing can have changed, there is no look."""
         at = asyncio.get_running_loop().elapsed
         if kind in _HARMLESS and at < self._ends_at:
             return
@@ -71,6 +79,7 @@ class Judge:
 
     def _check(self, subject, at):
         values = [self._world.shelf.value(target) for target in subject.policy.targets]
+        self._assert_filled(subject, values)
         keys = [self._by_raw.get(value) for value in values if value is not None]
         ends = [key.expires_at for key in keys if key is not None and key.expires_at is not None]
         if ends:
@@ -85,6 +94,14 @@ class Judge:
             if not self._is_excused(subject):
                 self.violated(f"S1: what the store holds for {subject.policy.name} is dead")
             self._assert_alarmed(subject)
+
+    def _assert_filled(self, subject, values):
+        """S1: where there was a key there is one, unless people took it away."""
+        for target, value in zip(subject.policy.targets, values, strict=True):
+            if value is not None:
+                subject.filled.add(str(target))
+            elif str(target) in subject.filled and not subject.acts:
+                self.violated(f"S1: {target} held a key, and holds none")
 
     def _assert_alarmed(self, subject):
         """S1: a breach that nobody could prevent was foreseen, by all who were at it late enough.
@@ -103,7 +120,11 @@ class Judge:
             for at, event, level, fields in told
             if at >= late and event in _HEARD and fields.get("policy") == name
         ]
-        if levels and not {"error", "critical"} & set(levels):
+        looks = self._world.shelf.looks.get(name, ())
+        ended = now() - LONGEST_LOOK
+        # Who is dead, or was stopped, may have had no time to say anything.
+        looked = levels or any(late <= at < ended and not one.stopped_until for at, one in looks)
+        if looked and not {"error", "critical"} & set(levels):
             self.violated(f"S1: {name} lost its key, and nobody was alarmed before")
 
     def _is_excused(self, subject):
@@ -122,7 +143,7 @@ class Judge:
             return False
         halfway = _half(back.at, back.ends_at)
         looks = self._world.shelf.looks.get(subject.policy.name, ())
-        looked = any(halfway + SKEW <= at < back.ends_at for at in looks)
+        looked = any(halfway + SKEW <= at < back.ends_at for at, _ in looks)
         troubled_at = EPOCH + timedelta(seconds=self._world.network.troubled_at)
         hindered = subject.suspended_at is not None or subject.changed_at > halfway
         return not looked or troubled_at > halfway or hindered
@@ -137,7 +158,11 @@ class Judge:
         return any(len(rotation.mints) >= LIMITS.mints for rotation in rotations)
 
     def _is_cut(self, subject):
-        """Whether the provider ends a grace with a second refresh, and nothing else was left."""
+        """Whether the provider ends a grace with a second refresh, and nothing else was left.
+
+        That is so where the policy wants no other, where nobody knows what a reissue is to be
+        given, or where a mint that was given up comes true.
+        """
         journal = self._world.shelf.journal(subject.policy.name)
         rotations = filter(None, (journal.rotation, *journal.doubted))
         tries = [mint.strategy for rotation in rotations for mint in rotation.mints]
@@ -150,9 +175,12 @@ class Judge:
         """
         if subject.broken_since is not None:
             return
-        cuts = self._world.arize.options.second_refresh_cuts_window
+        policy, cuts = subject.policy, self._world.arize.options.second_refresh_cuts_window
+        # A service key may have privileges that nobody knows, so that a reissue cannot be.
+        blind = subject.born.type is KeyType.SERVICE and policy.bindings is None
+        cut = cuts and (policy.strategy is Choice.REFRESH or blind)
         excused = subject.rollbacks or self._is_excused(subject) or self._is_out_of_luck(subject)
-        if not (cuts or excused):
+        if not (cut or excused):
             self.violations.append(f"a consumer of {subject.policy.name} lost access in the grace")
 
     def revoking(self, key_id, seen):
@@ -234,6 +262,17 @@ class Judge:
         early = record.reason == "key_near_expiry" and record.started_at < due_at - 2 * SKEW
         if early:
             self.violated(f"S3: {name} was rotated again as soon as its key was put back")
+
+    def minting(self, s, step):
+        """A lost key is reissued where it can be: a second refresh may end the old one at once."""
+        rotation, plan = s.journal.rotation, step.plan
+        again = step.reason.code == "raw_key_was_lost" and plan.strategy == "refresh"
+        if not again or s.policy.strategy is Choice.REFRESH:
+            return
+        old = next((key for key in s.keys if key.id == rotation.key_id), plan.source)
+        user = old.type is KeyType.USER
+        if user or (old.type is KeyType.SERVICE and (old.bindings or s.policy.bindings)):
+            self.violated(f"{s.policy.name} refreshes a key that it could reissue")
 
     def begun(self, rotation, before):
         """A mint more: nobody else may be at it, and who is out of luck pauses more and more."""
@@ -339,7 +378,7 @@ class Judge:
         for subject in self._world.subjects:
             policy, journal = subject.policy, self._world.shelf.journal(subject.policy.name)
             waits = policy.windows or policy.jitter or policy.retire is RetireWhen.WHEN_IDLE
-            spared = subject.acts or subject.refused or self._is_out_of_luck(subject)
+            spared = subject.acts or _is_beyond_us(subject)
             if subject.born is None or waits or spared:
                 continue
             held = [self._world.shelf.value(target) for target in policy.targets]
@@ -468,7 +507,7 @@ class Judge:
         raws = [key.raw for key in alive]
         if not values <= set(raws) if last else raws != list(values):
             raise Violation(f"S4: keys of {name} are left: {[key.redacted for key in alive]}")
-        if not subject.acts and not subject.refused:
+        if not subject.acts and not _is_beyond_us(subject):
             self._assert_fresh(subject, alive)
         self._assert_kept(subject, alive)
         for key in alive:
@@ -528,6 +567,12 @@ class Judge:
         for raw in self._born:
             if raw[8:-5] in text:
                 raise Violation(f"S5: {raw[:6]} was shown")
+
+
+def _is_beyond_us(subject):
+    """Whether the last look asked for a person, for a reason that only he can mend."""
+    insists = subject.policy.strategy is Choice.REFRESH
+    return subject.refused in _BEYOND_US or (subject.refused == "grace_too_short" and insists)
 
 
 def _margin(policy):

@@ -80,11 +80,11 @@ FAULTS = {
         Fault.TRUNCATED,
         Fault.UNKNOWN_ENUM,
     ),
-    "revoke": (*ANYWHERE, Fault.LATE),
-    "try": (*ANYWHERE, Fault.STALE),
+    "revoke": (*ANYWHERE, Fault.LATE, Fault.MALFORMED),
+    "try": (*ANYWHERE, Fault.STALE, Fault.MALFORMED),
     "read": (*STORE, *CLOCK, Fault.MALFORMED),
-    "write": (*STORE, Fault.LATE, Fault.FOREIGN_WRITE, Fault.FULL),
-    "save": (*STORE, Fault.LATE, Fault.FOREIGN_WRITE, Fault.FULL),
+    "write": (*STORE, Fault.LATE, Fault.FOREIGN_WRITE, Fault.FULL, Fault.MALFORMED),
+    "save": (*STORE, Fault.LATE, Fault.FOREIGN_WRITE, Fault.FULL, Fault.MALFORMED),
     "preflight": STORE,
     "spool": (
         Fault.FULL,
@@ -158,12 +158,13 @@ class Actor:
 class Network:
     """Carries requests. ``choose(actor, kind, label)`` says what goes wrong with each.
 
-    ``after`` hears of the kind of each one that was carried out.
+    ``before`` hears of each one that arrives, and ``after`` of the kind of each that was carried
+    out.
     """
 
-    def __init__(self, choose, *, trace=None, after=lambda _: None):
+    def __init__(self, choose, *, trace=None, before=lambda: None, after=lambda _: None):
         self._choose = choose
-        self._after = after
+        self._before, self._after = before, after
         self.trace = trace
         self.counts = {}
         self.requests = 0
@@ -171,6 +172,8 @@ class Network:
         self.spreads, self.births = 0.0, {}
         #: By raw key, what a listing last showed of it, and as what.
         self.listed = {}
+        #: Raw keys of which no listing tells when they were created.
+        self.undated = set()
         #: Lets one process after the other do its work, where somebody says which.
         self.turns = None
         #: When something last went wrong.
@@ -229,6 +232,7 @@ class Network:
             actor.kill()
 
     async def _arrive(self, actor, kind, fault):
+        self._before()
         if fault in _NOT_DONE or (fault is Fault.FULL and kind not in ELSEWHERE):
             await self._fail(actor, fault)
         if actor.locked_out_until > self._now() and kind not in PROVIDER | ELSEWHERE:

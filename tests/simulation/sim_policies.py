@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from sim_services import EPOCH, Every
 
-from rotator.keys import LegacyBindings
+from rotator.keys import KeyType, LegacyBindings
 from rotator.model import Choice, OnDrift, Policy, RetireWhen, Selector, Target
 from rotator.sandbox.arize_state import SPACE
 
@@ -108,13 +108,30 @@ def _window(draw):
     return Every(length + HOUR * draw.uniform(0.1, 4), length, EPOCH + HOUR * draw.uniform(0, 4))
 
 
-def add_hopeless(world):
-    """A policy that can only fail, in nobody's way."""
+def add_hopeless(world, draw):
+    """A policy that can only fail, in nobody's way; for each reason that there is for that."""
+    kind = draw.choice(("gone", "grace", "type", "age", "shared"))
+    bounded = kind in {"type", "age"}
+    key_id, _ = world.arize.seed_user_key(
+        "hopeless",
+        created_at=EPOCH - 60 * DAY,
+        expires_at=EPOCH + 6 * DAY if bounded else None,
+    )
+    key = world.arize.find(key_id)
+    if kind == "type":
+        key.type = KeyType.UNKNOWN
+    if kind == "age":
+        world.network.undated.add(key.raw)
     policy = Policy(
         name="hopeless",
-        selector=Selector(id="QXBpS2V5OjA="),
+        selector=Selector(id="QXBpS2V5OjA=" if kind == "gone" else key_id),
         targets=(Target("apps/hopeless", "api_key"),),
-        grace=GRACE,
-        max_age=DAY,
+        grace=MINUTE / 6 if kind == "grace" else GRACE,
+        before_expiry=7 * DAY if bounded else None,
+        max_age=None if bounded else 30 * DAY,
+        strategy=Choice.REFRESH if kind == "grace" else Choice.REISSUE,
     )
-    world.add(policy, None, delivered=False)
+    names = ("hopeless", "hopeless too") if kind == "shared" else ("hopeless",)
+    for name in names:
+        world.add(replace(policy, name=name), None, delivered=False)
+    world.bystanders.append(key)

@@ -13,10 +13,12 @@ from rotator import (
     delivery,
     drift,
     flight,
+    neighbours,
     notices,
     retirement,
     rotation,
     runner,
+    strategy,
     suspension,
     views,
 )
@@ -41,7 +43,23 @@ DONE = (
     "SIGTERM, killed after its grace",
 )
 
-_DECIDING = (decide, drift, flight, notices, retirement, suspension, views)
+_DECIDING = (
+    decide,
+    drift,
+    flight,
+    neighbours,
+    notices,
+    retirement,
+    strategy,
+    suspension,
+    views,
+)
+#: Of a rotation that is carried on: what it was carried on for, and how.
+_RESUMED = tuple(
+    f"{code} by {way}"
+    for code in ("mint_left_no_trace", "raw_key_was_lost")
+    for way in ("refresh", "reissue")
+)
 _TELLING = (by_hand, completion, daemon, delivery, notifier, rotation, runner)
 #: Waited for in the middle of a look, which goes on to something else.
 _PASSING = {"mint_is_settling"}
@@ -75,5 +93,5 @@ def _events():
 
 
 #: A key on a disk may be refused after it was decided to deliver it.
-DECISIONS = sorted(_decisions() | {"spooled_key_is_refused"})
+DECISIONS = sorted({*_decisions(), *_RESUMED, "spooled_key_is_refused"})
 EVENTS = sorted(_events())

@@ -80,7 +80,7 @@ class SimIssuer:
             keys = [self._listed(key, era, wide) for key in found.keys]
             if fault is Fault.STALE:
                 horizon = now() - timedelta(seconds=15)
-                keys = [key for key in keys if key.created_at < horizon]
+                keys = [key for key in keys if not (key.created_at and key.created_at > horizon)]
             if fault is Fault.UNKNOWN_ENUM:
                 keys = [replace(key, status=KeyStatus.UNKNOWN) for key in keys]
             return Listing(tuple(keys), now())
@@ -170,6 +170,8 @@ class SimIssuer:
         known = self._network.listed.get(stored.raw)
         if known is None or known[0] != seen:
             known = seen, as_listed(stored, era, shown=wide)
+            if stored.raw in self._network.undated:
+                known = seen, replace(known[1], created_at=None)
             self._network.listed[stored.raw] = known
         return known[1]
 
@@ -233,7 +235,7 @@ class Shelf:
     written: list = field(default_factory=list)
     #: By path, the documents before the present one, the latest first.
     earlier: dict = field(default_factory=dict)
-    #: By policy, when somebody looked.
+    #: By policy, when somebody looked, and who.
     looks: dict = field(default_factory=dict)
 
     def read(self, path):
@@ -308,7 +310,7 @@ class SimStore:
     async def load(self, policy):
         def work(_):
             if not self._actor.jump:
-                self._shelf.looks.setdefault(policy, []).append(now())
+                self._shelf.looks.setdefault(policy, []).append((now(), self._actor))
             version, journal = self._shelf.journals.get(policy, (0, Journal()))
             return journal, version
 

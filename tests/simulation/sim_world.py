@@ -26,7 +26,7 @@ from rotator.daemon import Daemon
 from rotator.events import Event
 from rotator.journal import Journal
 from rotator.listings import Listings
-from rotator.model import Policy, Selector, Target
+from rotator.model import Mint, Policy, Selector, Target
 from rotator.ports import World
 from rotator.reconcile import Reconciler
 from rotator.rest import Pace
@@ -77,6 +77,8 @@ class Subject:
     rollbacks: int = 0
     #: What people did to it behind the program's back.
     acts: list = field(default_factory=list)
+    #: Targets that were seen to hold a key.
+    filled: set = field(default_factory=set)
     #: They were told that only they can mend it.
     given_up: bool = False
     #: Why the last look at it asked for a person; or until when nothing is to be done.
@@ -88,9 +90,9 @@ class Subject:
 class Watched(Reconciler):
     """Counts by their codes what it decides, whatever comes of it."""
 
-    def __init__(self, world, listings, decided):
+    def __init__(self, world, listings, decided, judge):
         super().__init__(world, listings)
-        self._decided = decided
+        self._decided, self._judge = decided, judge
 
     async def reconcile(self, policy, **options):
         looked = await super().reconcile(policy, **options)
@@ -99,6 +101,9 @@ class Watched(Reconciler):
 
     async def _act(self, s, step, **options):
         self._decided[step.reason.code] += 1
+        if isinstance(step, Mint):
+            self._decided[f"{step.reason.code} by {step.plan.strategy}"] += 1
+            self._judge.minting(s, step)
         return await super()._act(s, step, **options)
 
 
@@ -145,7 +150,7 @@ class Universe:
         self.arize = ArizeState(options, clock=now, random=Random(random.random()))
         self.shelf = Shelf()
         self.judge = Judge(self)
-        self.network = Network(choose, trace=trace, after=self.judge.check)
+        self.network = Network(choose, trace=trace, before=self.judge.look, after=self.judge.check)
         self.subjects = []
         #: How often each step was decided, and what people did.
         self.decided, self.done = Counter(), Counter()
@@ -316,7 +321,7 @@ class Universe:
         )
         world = self.around(world)
         listings = Listings(world.issuer, world.clock)
-        process = Process(actor, world, Watched(world, listings, self.decided))
+        process = Process(actor, world, Watched(world, listings, self.decided, self.judge))
         self.processes.append(process)
         return process
 

@@ -5,7 +5,6 @@ the trace; or when ``--reached N`` is given and a fault or a branch was met less
 """
 
 import argparse
-import re
 import sys
 import time
 from collections import Counter
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import sim_history
 from sim_reached import DECISIONS, DONE, EVENTS, FAULT_KINDS
-from sim_shrink import shortest
+from sim_shrink import kind_of, shortest
 
 _CHUNK = 50
 #: A hunt goes on past what is broken, but not for ever; so many are shown with their traces.
@@ -79,7 +78,7 @@ def report(tally, floor=0):
         ("events", EVENTS, tally.events),
         ("decided", DECISIONS, tally.decided),
         ("done by hand, and to processes", DONE, tally.done),
-        ("variants", sorted(tally.variants), tally.variants),
+        ("variants", sim_history.VARIANTS, tally.variants),
     ):
         lines.append(f"{title}:")
         lines += [f"  {counts[name]:>12,}  {name}" for name in names]
@@ -89,7 +88,7 @@ def report(tally, floor=0):
 
 def kinds(violations):
     """How many there are of each kind, told apart by their words without names and numbers."""
-    return Counter(re.sub(r"\b(?!S\d:)\w*\d\w*", "N", words)[:100] for _, words in violations)
+    return Counter(kind_of(words) for _, words in violations)
 
 
 def play_all(given, told):
