@@ -35,8 +35,9 @@ from rotator.backoff import polite
 from rotator.completion import Finisher
 from rotator.delivery import Deliverer
 from rotator.errors import Ambiguous, Temporary
+from rotator.gathering import Gatherer
 from rotator.listings import Listings
-from rotator.model import Plan
+from rotator.model import Choice, Plan, Reason, Refuse
 from rotator.pacing import Jitter
 from rotator.ports import Conflict
 from rotator.reconcile import Demand, Reconciler
@@ -297,6 +298,41 @@ def revoked_before_proved():
 def no_grace_after_a_reissue():
     """The old key is to be revoked as soon as the rotation is recorded."""
     swap(transitions._old_ends, lambda s, *_: s.now)
+
+
+@plant
+def lost_key_refreshed():
+    """A lost key is refreshed once more, also where it could be reissued."""
+    repair = strategy.choose_repair
+
+    def refreshed(s, *args):
+        rules = replace(s.policy, strategy=Choice.REFRESH)
+        return repair(replace(s, policy=rules), *args)
+
+    swap(repair, refreshed)
+
+
+@plant
+def grace_cut():
+    """A key is refreshed while the one that it replaced has its grace."""
+    swap(strategy._may_cut_a_grace, lambda *_: False)
+
+
+@plant
+def refuses_everything():
+    """No rotation is ever possible, by what is said."""
+    reason = Reason("grace_too_short", "it is never long enough")
+    swap(strategy.choose, lambda *_, **__: Refuse(reason, remedy="none"))
+
+
+@plant
+def shared_key_ended():
+    """Nobody asks whether another policy is about a key."""
+
+    async def nobody(*_, **__):
+        return ()
+
+    Gatherer.sharers = nobody
 
 
 @plant
