@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 # The judges of the sandbox: one release of the official SDK for each era of the wire format.
 SDKS   := 8.32.0 8.36.0 8.61.0
 
-.PHONY: demo test coverage mutants simulate exhaust planted kills replicas bench pictures lint format clean
+.PHONY: demo test coverage mutants fuzz simulate exhaust planted kills replicas bench pictures lint format clean
 
 demo: $(VENV)/run
 	@$(BIN)/rotator demo
@@ -38,6 +38,11 @@ mutants: $(VENV)/dev
 	$(BIN)/python tests/pure/mutants.py $(MODULES)
 
 COMMA := ,
+
+# Every property, hostile input among them, on 2,000 examples where a test run tries 30. FUZZ=tests/core: those alone.
+FUZZ ?= $(addprefix tests/,pure core adapters settings observe commands)
+fuzz: $(VENV)/dev
+	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest -n 2 --dist worksteal -m hypothesis $(FUZZ)
 
 # Simulated histories, in two processes. SEEDS=1000000 REACHED=1000 is the long run: each fault and branch so often.
 SEEDS   ?= 20000

@@ -58,7 +58,7 @@ anything = st.recursive(
 PLACES = ("rotator.yaml:", "environment variable ")
 # One file, written again and again: what is in it is all that differs.
 often = settings(
-    max_examples=150,
+    max_examples=max(150, settings().max_examples),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
