@@ -244,7 +244,7 @@ class History:
 
     async def _drift(self, draw, subject):
         meddler = Meddler(self.universe, draw)
-        if draw.random() < 0.1:
+        if draw.random() < 0.2:
             await meddler.give_up(subject)
             return
         for _ in range(draw.choice((1, 1, 1, 5))):

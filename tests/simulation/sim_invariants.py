@@ -320,7 +320,7 @@ class Judge:
         if done and expires_at > done[0]:
             # No runaway either: of a short life half is waited for.
             due_at = max(due_at, min(done[0] + policy.min_interval, _half(done[0], expires_at)))
-        late = started > due_at + LATEST
+        late = started > max(due_at, subject.resumed_at) + LATEST
         if late and not self._world.excused(subject):
             self.violated(f"S2: {policy.name} was rotated only at {started}")
         # Between the decision and the intent the process may have been stopped.
@@ -416,7 +416,17 @@ class Judge:
         journals = [journal for _, journal in self._world.shelf.journals.values()]
         begun = {one.old_key_id for journal in journals for one in journal.history}
         unclaimed = (key for key in self._world.unclaimed if key.id not in begun)
-        return [*self._world.bystanders, *unclaimed]
+        # Whose a key is that came of our refresh, or of theirs of the same key, nobody can tell.
+        mints = [one for journal in journals for lost in journal.doubted for one in lost.mints]
+        return [
+            key
+            for key in (*self._world.bystanders, *unclaimed)
+            if not any(self._may_be_of(mint, key) for mint in mints)
+        ]
+
+    def _may_be_of(self, mint, key):
+        same = mint.grace is not None and mint.source_id == self._world.successors.get(key.id)
+        return same and abs(key.created_at - mint.at) < LIMITS.lease
 
     def _assert_no_fault_of_ours(self):
         """What goes wrong is always something that the program knows of, and so does the judge."""

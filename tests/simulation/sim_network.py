@@ -195,7 +195,7 @@ class Network:
             # It goes by the provider's date, and by its own steady clock from there.
             fault = None
         if fault is not None:
-            self.troubled_at = loop.elapsed
+            self.troubled()
             self.counts[kind, fault] = self.counts.get((kind, fault), 0) + 1
             self._befall(actor, fault)
         if self.trace is not None:
@@ -215,6 +215,10 @@ class Network:
             if abs(actor.jump) <= FOLLOWED:
                 actor.jump = _NONE
         return answer
+
+    def troubled(self):
+        """Something goes wrong now."""
+        self.troubled_at = self._now()
 
     def _befall(self, actor, fault):
         """What happens to the process itself before the request is out."""

@@ -103,6 +103,7 @@ class Meddler:
             # Not ours: the lineage goes on elsewhere. Chosen by its name alone it may be, and is
             # not where somebody had seen the old one just before, and rotated that.
             named = not (subject.policy.selector.id or journal.current)
+            self._world.successors[new.id] = key.id
             (self._world.unclaimed if named else self._world.bystanders).append(new)
         return True
 

@@ -130,6 +130,7 @@ class SimIssuer:
             if fault is Fault.STALE:
                 young = _YOUNG
             if young and born_at and now() - born_at < timedelta(seconds=young):
+                self._network.troubled()
                 return False
             return self._arize.accepts(secret.reveal())
 

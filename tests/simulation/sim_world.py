@@ -69,6 +69,8 @@ class Subject:
     demands: int = 0
     #: Since when every look that begins knows that nothing is to be begun.
     suspended_at: datetime | None = None
+    #: When that was over.
+    resumed_at: datetime = EPOCH
     #: The configuration has it not, for a while.
     absent: bool = False
     #: When somebody last wrote other rules.
@@ -162,6 +164,8 @@ class Universe:
         self.disks_left = []
         #: Keys that are not ours; and those that are, once a rotation has begun from them.
         self.bystanders, self.unclaimed = [], []
+        #: What people have refreshed, by the id of what came of it.
+        self.successors = {}
         self.excused, self.harsh = excused, harsh
         #: Who looks on.
         self.listeners, self.around = [], lambda world: world
@@ -278,8 +282,11 @@ class Universe:
 
         Daemons hear of it at once, others when they begin.
         """
+        was_suspended = subject.policy.suspend
         subject.policy = replace(subject.policy, **rules)
         subject.absent = absent
+        if was_suspended and not subject.policy.suspend:
+            subject.resumed_at = now()
         subject.suspended_at = now() if subject.policy.suspend else None
         subject.changed_at = now()
         for process in self.processes:
