@@ -133,7 +133,7 @@ class Gatherer:
             if policy.name == s.policy.name:
                 continue
             try:
-                journal, _ = await self._world.store.load(policy.name)
+                journal = await self._journal_of(policy)
             except (Unreadable, NotPermitted, NotFound, Rejected):
                 # Whose it is stays open, so that nobody's access may depend on the answer: not
                 # theirs, if we took such a key, nor ours, if we waited for them.
@@ -181,15 +181,20 @@ class Gatherer:
     async def _is_about(
         self, policy: Policy, key: Key, s: Snapshot, since: datetime | None
     ) -> bool:
-        world = self._world
-        journal, _ = await world.store.load(policy.name)
+        world, journal = self._world, await self._journal_of(policy)
         theirs = Snapshot(policy, (key,), journal, 0, (), s.now, world.me, world.limits)
-        if journal.current is not None and wanted_id(theirs) == journal.current.key_id:
-            self._namesakes.note(policy, journal.current.name)
         if wanted_id(theirs) is None:
             # Which one it means depends on what else there is.
             theirs = replace(theirs, keys=await self.keys(policy, journal, since=since))
         return is_about(theirs, key)
+
+    async def _journal_of(self, policy: Policy) -> Journal:
+        """The journal of another policy, which may tell what its key is called."""
+        journal, _ = await self._world.store.load(policy.name)
+        current = journal.current
+        if current is not None and current.name and journal.selector == str(policy.selector):
+            self._namesakes.note(policy, current.name)
+        return journal
 
     async def _opened(self, spooled: tuple[Spooled, ...], journal: Journal) -> tuple[Spooled, ...]:
         """``spooled``, with the keys of those that the rotation in flight may need."""
