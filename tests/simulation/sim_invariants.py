@@ -382,7 +382,8 @@ class Judge:
             if subject.born is None or waits or spared:
                 continue
             held = [self._world.shelf.value(target) for target in policy.targets]
-            if journal.rotation is not None or (journal.retiring and any(held)):
+            last = _may_be_last(subject, journal, held)
+            if journal.rotation is not None or (journal.retiring and not last):
                 self.violated(f"liveness: {policy.name} is still busy: {shown(journal)}")
 
     # --- at the end ---
@@ -502,9 +503,7 @@ class Judge:
         journal = self._world.shelf.journal(name)
         held = [self._world.shelf.value(target) for target in subject.policy.targets]
         values = {*held} - {None}
-        # Where nothing is in the store, any key may be the last one that anybody has; and where
-        # people have left a target empty, also one that a rotation has refused, or lost.
-        last = not values or (None in held and bool(subject.acts))
+        last = _may_be_last(subject, journal, held)
         if journal.rotation is not None or (journal.retiring and not last):
             raise Violation(f"liveness: {name} has not come to rest: {shown(journal)}")
         self._assert_told(subject.policy, journal)
@@ -577,6 +576,15 @@ class Judge:
         for raw in self._born:
             if raw[8:-5] in text:
                 raise Violation(f"S5: {raw[:6]} was shown")
+
+
+def _may_be_last(subject, journal, held):
+    """Whether any key may be the last one that anybody has.
+
+    So where nothing is in the store; and also one that a rotation has refused, or lost, where
+    people have left a target empty, or have added one, and no rotation has filled it.
+    """
+    return not any(held) or (None in held and bool(subject.acts or journal.current is None))
 
 
 def _is_beyond_us(subject):
