@@ -1,44 +1,53 @@
 """Kills the real program by the hundred: ``python tests/e2e/kills.py --kills 1000``.
 
 Each history has the real services' stand-ins (or, with ``--real``, a real Vault behind a proxy that
-sees every request), one policy that is due, and processes that die at a request or at a random
-moment, by SIGKILL or by SIGTERM with a SIGKILL some time later, as ``docker stop`` does it. Then
-passes come by until all is at rest. All the time a consumer reads the key and uses it.
+sees every request), one policy that is due, perhaps a spool, and processes that die at a request or
+at a random moment, by SIGKILL or by SIGTERM with a SIGKILL some time later, as ``docker stop`` does
+it. Then passes come by until all is at rest. All the time consumers read the key and use it.
 
-Ends with 1 when a key was lost or left behind, a trigger led to two rotations, or the consumer was
-ever refused; with the seed of the history.
+Ends with 1 when a key was lost or left behind, a trigger led to two rotations, something beside the
+key has gone, or a consumer was ever refused; with the seed of the history. Also when of many kills
+none was at one of the requests, before it was carried out or after.
 """
 
 import argparse
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
+from itertools import starmap
 from pathlib import Path
 from random import Random
 
+from consumers import Consumers
 from e2e_stage import staged
 from e2e_vault import behind_proxy
 
 from rotator.sandbox import real_vault
 
 DAY = timedelta(days=1)
-MINTS = {"refresh": r"POST /v2/api-keys/.+/refresh", "reissue": r"POST /v2/api-keys$"}
 #: Every request that a rotation makes, by what it is for.
 BOUNDARIES = {
     "list": r"GET /v2/api-keys",
     "read": r"GET /v1/[^/]+/data/apps/",
-    "load": r"GET /v1/[^/]+/data/rotator/",
+    "load": r"GET /v1/[^/]+/data/rotator/ci",
     "prove": r"capabilities-self|lookup-self",
-    "journal": r"(PUT|POST) /v1/[^/]+/data/rotator/",
+    "spool's key": r"(PUT|POST) /v1/[^/]+/data/rotator/_spool_",
+    "journal": r"(PUT|POST) /v1/[^/]+/data/rotator/ci",
+    "mint": r"POST /v2/api-keys(/.+/refresh)?$",
     "write": r"(PUT|POST) /v1/[^/]+/data/apps/",
     "revoke": r"(PUT|DELETE) /v2/api-keys/.+",
 }
+DEATHS = tuple((what, after) for what in BOUNDARIES for after in (False, True))
+#: Those that most depends on are drawn twice as often.
+LIKELY = tuple(death for death in DEATHS if death[0] in {"journal", "mint", "write"})
+AT_REQUEST = "SIGKILL at a request"
+#: Of so many kills one at least is to be at each of these.
+MANY = 200
 #: Long enough for a machine that is busy with many histories at once, short enough to wait for.
 RUN = {
     "lease": "4s",
@@ -48,11 +57,17 @@ RUN = {
     "relist": "1s",
 }
 TIMEOUT = "1200ms"
-#: The window of a refresh outlasts three kills in a row: each repair waits for the lease of the
-#: dead, settles and lists anew, some 8 s. The old key of a reissue goes on until it is revoked.
-GRACES = {"refresh": "30s", "reissue": "8s"}
+#: Seconds. Half of it is for consumers who keep the old key. The other half of a refresh's outlasts
+#: three kills in a row: each repair waits for the lease of the dead, settles and lists anew, some
+#: 8 s. The grace of a reissue only begins when all that is over.
+GRACES = {"refresh": 60, "reissue": 8}
 #: Seconds after the last kill in which all must be at rest.
-REST = 90
+REST = 150
+
+
+def at(what, after):
+    """What a kill is called in the summary."""
+    return f"{AT_REQUEST}: {what}, {'done' if after else 'not done'}"
 
 
 class Lost(AssertionError):
@@ -65,93 +80,85 @@ class Tally:
 
     histories: int = 0
     kills: Counter = field(default_factory=Counter)
+    #: Of whoever reads the key afresh each time.
     reads: int = 0
     refused: int = 0
+    #: Of whoever has the key that was there before.
+    late: int = 0
+    late_refused: int = 0
     lost: list = field(default_factory=list)
 
     def add(self, other):
-        self.histories += other.histories
-        self.kills += other.kills
-        self.reads += other.reads
-        self.refused += other.refused
-        self.lost += other.lost
-
-
-class Consumer:
-    """Reads the key from the store and uses it, again and again until the block ends."""
-
-    def __init__(self, stage):
-        self._stage = stage
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._consume)
-        self.reads = self.refused = 0
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._over.set()
-        self._thread.join()
-
-    def _consume(self):
-        while not self._over.wait(0.01):
-            self.reads += 1
-            self.refused += not self._stage.arize.accepts(self._stage.held("ci"))
+        for one in fields(self):
+            total = getattr(self, one.name) + getattr(other, one.name)
+            setattr(self, one.name, total)
 
 
 class History:
-    """One policy that is due, and processes that die. All chance is from ``seed``."""
+    """One policy that is due, and processes that die. All chance is from ``seed``.
+
+    At which request the first of them dies is not left to chance in every other history, so that
+    each request has its turn.
+    """
 
     def __init__(self, seed, stage):
         self._draw = Random(seed)
         self._stage = stage
-        self._strategy = self._draw.choice(("refresh", "reissue"))
-        self.kills = Counter()
+        self._first = DEATHS[seed // 2 % len(DEATHS)] if seed % 2 == 0 else None
+        what = self._first[0] if self._first else ""
+        drawn = self._draw.choice(("refresh", "reissue"))
+        # A refresh may have nothing to revoke.
+        self._strategy = "reissue" if what == "revoke" else drawn
+        self._spool = stage.folder / "spool"
+        if self._draw.random() < 0.5 or what == "spool's key":
+            stage.sections["spool"] = {"directory": str(self._spool)}
+        self.tally = Tally(histories=1)
 
     def play(self):
         self._add_policy()
-        with Consumer(self._stage) as consumer:
-            for _ in range(self._draw.choice((1, 1, 2, 3))):
+        keeps = GRACES[self._strategy] / 2
+        with Consumers(self._stage, keeps, self.tally) as consumers:
+            self._kill_one(self._first)
+            for _ in range(self._draw.choice((0, 0, 1, 2))):
                 self._kill_one()
             self._rest()
-        self._assert_well(consumer)
-        return Tally(1, self.kills, consumer.reads, consumer.refused)
+            _wait_for(lambda: consumers.have_read_anew or consumers.fault, 2 * keeps)
+        self._assert_well(consumers)
 
     def _add_policy(self):
         stage = self._stage
         expires_at = stage.now + 2 * DAY if self._strategy == "reissue" else None
         born_at = stage.now - 88 * DAY
         key = stage.arize.seed_user_key("ci", created_at=born_at, expires_at=expires_at)
-        grace = GRACES[self._strategy]
+        grace = f"{GRACES[self._strategy]}s"
         stage.add_policy("ci", key, before_expiry="7d", max_age="30d", grace_period=grace)
         stage.put("ci", api_key=key[1], owner="theirs")
 
-    def _kill_one(self):
+    def _kill_one(self, death=None):
         draw, stage = self._draw, self._stage
         mode = draw.choice(("--once", "daemon", "--rotate"))
-        if mode == "--rotate" and (self._under_way() or self.kills):
+        way = draw.choice((AT_REQUEST, AT_REQUEST, "at random", "SIGTERM, later SIGKILL"))
+        if death or way == AT_REQUEST:
+            what, after = death or draw.choice((*DEATHS, *LIKELY))
+            way, mode = at(what, after), "daemon" if what == "revoke" else mode
+            stage.trap.set(BOUNDARIES[what], after=after, times=1)
+        if mode == "--rotate" and (self._under_way() or self.tally.kills):
             mode = "--once"  # A second demand would be a second rotation, and rightly so.
         arguments = {"--once": ["--once"], "daemon": [], "--rotate": ["--rotate", "ci"]}[mode]
-        way = draw.choice(("at a request", "at a request", "at random", "SIGTERM, later SIGKILL"))
-        if way == "at a request":
-            what = draw.choice((*BOUNDARIES, "mint", "mint", "write", "journal"))
-            pattern = BOUNDARIES.get(what) or MINTS[self._strategy]
-            after = draw.random() < 0.5
-            way = f"SIGKILL at a request: {what}, {'done' if after else 'not done'}"
-            stage.trap.set(pattern, after=after, times=1)
         process = stage.trap.process = stage.start("run", "--config", str(stage.config), *arguments)
         self._end(process, way)
+        if way.startswith(AT_REQUEST) and not stage.trap.sprung:
+            way = "SIGKILL, as the request did not come"
         stage.trap.disarm()
         process.communicate(timeout=60)
         if process.returncode < 0:
-            self.kills[way] += 1
+            self.tally.kills[way] += 1
 
     def _end(self, process, way):
         draw = self._draw
-        if way.startswith("SIGKILL at a request"):
+        if way.startswith(AT_REQUEST):
             # A daemon may never come to it, and a pass may end before.
-            _wait_for(lambda: process.poll() is not None or self._stage.trap.sprung, 12)
+            _wait_for(lambda: process.poll() is not None or self._stage.trap.sprung, 20)
         elif way == "at random":
             _wait_for(lambda: process.poll() is not None, draw.uniform(0.2, 3))
         else:
@@ -176,14 +183,25 @@ class History:
                 break
             if time.monotonic() > give_up_at:
                 raise Lost(f"not at rest: {journal}")
-            time.sleep(1)
+            time.sleep(1 if journal["rotation"] else 3)
 
-    def _assert_well(self, consumer):
-        stage, journal = self._stage, self._stage.journal("ci")
-        if consumer.refused:
-            raise Lost(f"the consumer was refused {consumer.refused} times of {consumer.reads}")
+    def _assert_well(self, consumers):
+        stage, journal, tally = self._stage, self._stage.journal("ci"), self.tally
+        if consumers.fault:
+            raise Lost(f"the consumers could not go on: {consumers.fault!r}")
+        if tally.refused or tally.late_refused:
+            raise Lost(
+                f"the consumer was refused {tally.refused} times of {tally.reads}, and with the"
+                f" key that was there before {tally.late_refused} times of {tally.late}"
+            )
         if stage.held("ci") == stage.raws["ci"]:
             raise Lost("not rotated")
+        if not tally.late:
+            raise Lost("nobody has used the old key in its grace")
+        if stage.ask_vault("GET", "data/apps/ci")["data"]["data"].get("owner") != "theirs":
+            raise Lost("what lay beside the key has gone")
+        if left := sum(1 for _ in self._spool.glob("*")):
+            raise Lost(f"{left} files are left in the spool")
         if not _wait_for(lambda: [stage.held("ci")] == self._lasting(), 15):
             raise Lost(f"{len(self._lasting())} keys are left")
         if len(journal["history"]) != 1:
@@ -214,9 +232,10 @@ def play(seed, vault):
         stage.run_section, stage.timeout = RUN, TIMEOUT
         history = History(seed, stage)
         try:
-            return history.play()
-        except (Lost, AssertionError) as error:
-            return Tally(1, history.kills, lost=[f"seed {seed}: {error}"])
+            history.play()
+        except Exception as error:  # noqa: BLE001 - whatever it is, its seed is told
+            history.tally.lost.append(f"seed {seed}: {error!r}")
+        return history.tally
 
 
 def play_many(seeds, at_once, real):
@@ -257,17 +276,20 @@ def main():
             tally.add(running.pop(0).result())
         for left in running:
             tally.add(left.result())
-    tell(tally, time.monotonic() - began, given)
-    return int(bool(tally.lost))
+    missed = [way for way in starmap(at, DEATHS) if not tally.kills[way]]
+    tell(tally, missed, time.monotonic() - began, given)
+    return int(bool(tally.lost or (missed and tally.kills.total() >= MANY)))
 
 
-def tell(tally, seconds, given):
+def tell(tally, missed, seconds, given):
     path = real_vault.program() if given.real else None
     say(
         f"{tally.kills.total():,} kills in {tally.histories:,} histories,"
         f" on {real_vault.version(path) if path else 'the stand-in'}: {len(tally.lost)} broken;"
-        f" the consumer read {tally.reads:,} times and was refused {tally.refused} times",
+        f" the consumer read {tally.reads:,} times and was refused {tally.refused} times, and used"
+        f" the key that was there before {tally.late:,} times, refused {tally.late_refused} times",
         *(f"  {count:>6,}  {way}" for way, count in sorted(tally.kills.items())),
+        *(f"   never  {way}" for way in missed),
         *tally.lost[:10],
         f"{seconds:.0f} s",
     )
