@@ -59,7 +59,7 @@ exhaust: $(VENV)/dev
 planted: $(VENV)/dev
 	$(BIN)/python tests/simulation/planted.py
 
-# The real program, killed a thousand times: half an hour. REAL=--real does it with a vault or bao on PATH.
+# The real program, killed a thousand times: an hour. REAL=--real does it with a vault or bao on PATH.
 KILLS ?= 1000
 kills: $(VENV)/dev
 	$(BIN)/python tests/e2e/kills.py --kills $(KILLS) $(REAL)
