@@ -122,8 +122,9 @@ class Judge:
         ]
         looks = self._world.shelf.looks.get(name, ())
         ended = now() - LONGEST_LOOK
-        # Who is dead, or was stopped, may have had no time to say anything.
-        looked = levels or any(late <= at < ended and not one.stopped_until for at, one in looks)
+        # Who is dead, or was stopped, may have had no time to say so. A person is told at once.
+        busy = (at for at, one in looks if not (one.stopped_until or one.name.startswith("hand")))
+        looked = levels or any(late <= at < ended for at in busy)
         if looked and not {"error", "critical"} & set(levels):
             self.violated(f"S1: {name} lost its key, and nobody was alarmed before")
 
@@ -403,7 +404,7 @@ class Judge:
             if subject.born is not None and not (subject.given_up or unclear or lost):
                 self._assert_rested(subject)
         for key in self._strangers():
-            if key.revoked and key.id not in self._world.revoked:
+            if key.revoked and not self._is_contested(key) and key.id not in self._world.revoked:
                 raise Violation(f"S4: {key.id}, which was never ours, is revoked")
         self._assert_jitter_drawn_once()
         self._assert_nothing_shown()
@@ -417,17 +418,15 @@ class Judge:
         journals = [journal for _, journal in self._world.shelf.journals.values()]
         begun = {one.old_key_id for journal in journals for one in journal.history}
         unclaimed = (key for key in self._world.unclaimed if key.id not in begun)
-        # Whose a key is that came of our refresh, or of theirs of the same key, nobody can tell.
-        mints = [one for journal in journals for lost in journal.doubted for one in lost.mints]
-        return [
-            key
-            for key in (*self._world.bystanders, *unclaimed)
-            if not any(self._may_be_of(mint, key) for mint in mints)
-        ]
+        return [*self._world.bystanders, *unclaimed]
 
-    def _may_be_of(self, mint, key):
-        same = mint.grace is not None and mint.source_id == self._world.successors.get(key.id)
-        return same and abs(key.created_at - mint.at) < LIMITS.lease
+    def _is_contested(self, key):
+        """Whether nobody can tell if it came of our refresh or of theirs, of the same key."""
+        journals = [journal for _, journal in self._world.shelf.journals.values()]
+        mints = [one for journal in journals for lost in journal.doubted for one in lost.mints]
+        source = self._world.successors.get(key.id)
+        refreshes = (one.at for one in mints if one.grace is not None and one.source_id == source)
+        return any(abs(key.created_at - at) < LIMITS.lease for at in refreshes)
 
     def _assert_no_fault_of_ours(self):
         """What goes wrong is always something that the program knows of, and so does the judge."""
