@@ -354,10 +354,14 @@ def in_use(s: Snapshot, entry: Retiring) -> bool:
     """Whether revoking ``entry`` could take somebody's access.
 
     It is the key the policy is about, or a target holds it again (somebody put it back), or a
-    target holds nothing at all, so that the old key may be the last one anybody has.
+    target holds nothing at all, so that the old key may be the last one anybody has. Had the key
+    been refreshed under its id, the target may hold what was there before, and it ends with it.
     """
     meant = entry.key_id in {key.id for key in current_keys(s)}
-    return meant or may_be_held(s, Redacted.parse(entry.redacted))
+    replaced = (one for one in s.journal.history if one.old_key_id == entry.key_id)
+    before = {one.old_fingerprint for one in replaced}
+    again = any(held.value is not None and held.value.fingerprint in before for held in s.held)
+    return meant or again or may_be_held(s, Redacted.parse(entry.redacted))
 
 
 def may_be_held(s: Snapshot, shown: Redacted) -> bool:

@@ -21,6 +21,7 @@ from pure_builders import (
     record,
     retiring,
     rotation,
+    secret,
     shown,
     snapshot,
 )
@@ -235,6 +236,17 @@ def test_a_key_that_somebody_put_back_is_in_use(holding):
 @pytest.mark.parametrize("holding", [(None,), ("old", None), (None, "old")])
 def test_while_a_target_is_empty_the_old_key_may_be_the_last_one_anybody_has(holding):
     assert in_use(snapshot(key(), holding=holding), retiring())
+
+
+def test_so_is_one_whose_former_secret_somebody_put_back():
+    """It was refreshed under its id before we replaced it: the two end together."""
+    was = record(old_key_id="id-ret", old_fingerprint=secret("two").fingerprint)
+    others = record(old_key_id="id-old", old_fingerprint=secret("tri").fingerprint)
+    journal = Journal(history=(others, was, record(old_key_id="id-ret", old_fingerprint=None)))
+
+    assert in_use(snapshot(key(), holding=("two",), journal=journal), retiring())
+    assert in_use(snapshot(key(), holding=("old", "two"), journal=journal), retiring())
+    assert not in_use(snapshot(key(), holding=("tri",), journal=journal), retiring())
 
 
 def test_the_key_that_the_policy_is_about_is_in_use():
