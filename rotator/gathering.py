@@ -12,7 +12,7 @@ from rotator.keys import KeyType, Scope
 from rotator.model import Snapshot
 from rotator.namesakes import Namesakes
 from rotator.neighbours import claimed, has_minted, is_about, of_another
-from rotator.views import current_keys, wanted_id, with_recorded
+from rotator.views import SKEW, current_keys, wanted_id, with_recorded
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -62,9 +62,8 @@ class Gatherer:
             RotatorError: From the provider or the store.
         """
         found = await self._read(policy)
-        changed_at = found.journal.changed_at
-        if since is not None and changed_at is not None:
-            since = min(max(since, changed_at), self._world.clock.now())
+        if since is not None:
+            since = self._no_older(since, found.journal)
         keys = await self.keys(policy, found.journal, since=since)
         return await self._seen(policy, found, keys)
 
@@ -228,8 +227,13 @@ class Gatherer:
 
     def _since(self, journal: Journal) -> datetime:
         now = self._world.clock.now()
-        since = now if journal.rotation else now - _FRESH
-        return since if journal.changed_at is None else min(max(since, journal.changed_at), now)
+        return self._no_older(now if journal.rotation else now - _FRESH, journal)
+
+    def _no_older(self, since: datetime, journal: Journal) -> datetime:
+        """``since``, or when the journal was changed: by whosever clock, which may be behind."""
+        if journal.changed_at is None:
+            return since
+        return min(max(since, journal.changed_at + SKEW), self._world.clock.now())
 
     async def _with_bindings(
         self, policy: Policy, keys: tuple[Key, ...], since: datetime

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from sim_network import Fault
-from sim_stage import HOUR, MINUTE, Stage, virtual
+from sim_stage import HOUR, MINUTE, Stage, said, virtual
 
 from rotator.errors import Unavailable
 from rotator.keys import KeyType, Scope
@@ -35,6 +35,25 @@ async def test_all_policies_of_a_scope_share_one_listing():
     await stage.come_by()
 
     assert ["list"] == stage.requests("list")
+
+
+@virtual
+async def test_a_listing_from_just_before_a_rotation_is_not_trusted_by_a_clock_that_is_ahead():
+    """Else what the other has refreshed under its id looks as if a stranger had."""
+    stage = Stage(refresh_keeps_id=True)
+    policy = stage.add()
+    other = stage.universe.process("other")
+    other.actor.skew = timedelta(seconds=1)
+    await other.reconciler.gatherer.gather(policy)
+    process = stage.begin()
+    process.actor.skew = timedelta(seconds=-1)
+    await process.ended()
+    assert "rotation.completed" in said(process)
+    await asyncio.sleep(30)
+
+    (key,) = (await other.reconciler.gatherer.gather(policy)).keys
+
+    assert stage.journal().current.redacted == str(key.redacted)
 
 
 @virtual
