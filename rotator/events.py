@@ -205,7 +205,10 @@ CATALOGUE: dict[Event, Meaning] = {
         (*_ERROR, "retry_at", "attempt"),
     ),
     Event.POLICY_SKIPPED_LOCKED: Meaning(
-        "info", "Another process holds the lease and is at it.", ("owner", "until")
+        "info",
+        "Another process holds the lease and is at it. Becomes an error in the second half of the "
+        "grace of an old key whose successor is not in the store yet, critical in the last tenth.",
+        ("owner", "until"),
     ),
     Event.KEY_ADOPTED: Meaning(
         "info",

@@ -16,6 +16,7 @@ from rotator import facts, words
 from rotator.backoff import polite
 from rotator.errors import RotatorError, Temporary
 from rotator.events import Event
+from rotator.flight import old_key_ends
 from rotator.model import Locked, Notify, Refuse
 from rotator.notices import behind
 from rotator.notify.notifier import Notifier
@@ -227,6 +228,7 @@ class Runner:
                 reason=step.reason.code,
                 owner=step.owner,
                 until=step.until,
+                level=_urgency(s),
             )
             return Result(policy, Ending.LOCKED, step.until, rotated, s, step.reason.text)
         if isinstance(step, Refuse):
@@ -294,3 +296,13 @@ class Runner:
         """What fails while the key's end comes near is said louder and louder."""
         due = expiry_margin(policy, self._world.limits.retry_budget)
         return facts.alarm(least, self._reconciler.gatherer.left(policy), due)
+
+
+def _urgency(s: Snapshot) -> Level:
+    """How loud it is said that another process is at it.
+
+    One that is at a rotation in the second half of its grace may be dying of it, and say nothing.
+    """
+    ends = old_key_ends(s)
+    level = facts.urgency(ends - s.now if ends else None, s.policy.grace)
+    return "info" if level == "warning" else level

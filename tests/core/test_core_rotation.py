@@ -11,6 +11,7 @@ from sim_stage import DAY, HOUR, Stage, fields, said, virtual
 
 from rotator.errors import Unavailable
 from rotator.events import Event
+from rotator.journal import Lease
 from rotator.keys import Bindings, OrgBinding, Role, SpaceBinding
 from rotator.model import Choice, OnDrift, Selector
 from rotator.sandbox.arize_model import Refused
@@ -502,6 +503,25 @@ async def test_a_rotation_that_is_resumed_is_said_louder_the_less_grace_is_left(
     assert 3600 - 60 * minutes == pytest.approx(
         fields(process, Event.MINT_AMBIGUOUS)["grace_seconds_left"], abs=60
     )
+
+
+@pytest.mark.parametrize(("minutes", "level"), [(10, "info"), (35, "error"), (55, "critical")])
+@virtual
+async def test_who_finds_others_at_a_rotation_that_runs_out_of_time_says_so(minutes, level):
+    """They may die at it, one after the other, and tell nobody."""
+    stage = Stage()
+    stage.add()
+    stage.script = [("refresh", Fault.KILLED_AFTER)]
+    await stage.begin().ended()
+    await asyncio.sleep(60 * minutes)
+    version, journal = stage.shelf.journals["ci"]
+    theirs = Lease(owner="other", taken_at=now(), until=now() + timedelta(minutes=2))
+    stage.shelf.journals["ci"] = version + 1, journal.model_copy(update={"lease": theirs})
+    process = stage.begin()
+    await asyncio.sleep(10)
+
+    told = [said for _, event, said, _ in process.actor.events if event == "policy.skipped_locked"]
+    assert level == told[0]
 
 
 @pytest.mark.parametrize("hours", [-72, -1.5, 1.5, 72])

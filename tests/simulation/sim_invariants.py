@@ -33,7 +33,7 @@ _DRIFT = {
 }
 #: What is told of a rotation of which no key has arrived, with a level that rises.
 _RISING = {Event.ROTATION_RESUMED, Event.MINT_AMBIGUOUS, Event.DELIVERY_FAILED}
-_HEARD = {*_RISING, Event.POLICY_FAILED}
+_HEARD = {*_RISING, Event.POLICY_FAILED, Event.POLICY_SKIPPED_LOCKED}
 #: What only a person can mend. Today's service refuses a refresh beyond the old expiry.
 _BEYOND_US = {"key_is_ambiguous", "key_not_found", "bindings_unknown", "rejected"}
 _HALF, _TENTH, _ROUNDED = 0.5, 0.1, 1e-5
