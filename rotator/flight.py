@@ -17,7 +17,6 @@ from rotator.strategy import choose, choose_repair, minting
 from rotator.views import (
     delivered_key,
     fresh_keys,
-    may_be_held,
     not_found,
     revoked_key,
     spooled_key,
@@ -48,7 +47,8 @@ def _former_ends(s: Snapshot, rotation: Rotation) -> datetime | None:
     """
     mints = [mint for other in doubted(s) for mint in other.mints]
     graces = [one.grace for one in mints if one.source_id == rotation.key_id and one.grace]
-    if not graces or may_be_held(s, Redacted.parse(rotation.redacted)):
+    listed = Redacted.parse(rotation.redacted)
+    if not graces or any(held.value and listed.matches(held.value) for held in s.held):
         return None
     return rotation.started_at + min(graces)
 

@@ -152,7 +152,9 @@ def test_it_does_not_pause_until_the_secret_has_died_that_a_late_refresh_replace
     def until(snapshot_):
         return decide(snapshot_).until
 
-    assert NOW - MINUTE + (HOUR - MINUTE) / 2 == until(s)
+    with_empty = replace(s, held=snapshot(key(), holding=("former", None)).held)
+
+    assert NOW - MINUTE + (HOUR - MINUTE) / 2 == until(s) == until(with_empty)
     assert NOW - MINUTE + HOUR == until(replace(s, journal=Journal(rotation=lost)))
     assert NOW - MINUTE + HOUR == until(replace(s, held=snapshot(key()).held))
 
