@@ -209,7 +209,7 @@ def _strays(s: Snapshot) -> tuple[tuple[Rotation, Key], ...]:
     return tuple(
         (rotation, key)
         for rotation in doubted(s)
-        for key in s.keys
+        for key in sorted(s.keys, key=lambda key: key.id)
         if key.usable(s.now)
         and key.id not in {*known, rotation.key_id}
         and is_new(rotation, key)
