@@ -224,7 +224,8 @@ class Scene:
         for thing in crowd:
             lay(self.directory, thing)
         self.events = []
-        self.spool = SealedSpool(self.directory, KeyPair(documents), self._emit)
+        # Of a machine that is busy for half a second nothing is learned here.
+        self.spool = SealedSpool(self.directory, KeyPair(documents), self._emit, patience=60)
 
     def _emit(self, event, **fields):
         self.events.append((event, fields))
