@@ -6,11 +6,12 @@ an intent is older than its key. And where one key has two policies, neither may
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from rotator.drift import doubted
 from rotator.model import Mint, Reason, Refuse, Retire
-from rotator.views import BEFORE, current_keys, is_as_asked, is_new, succeeded
+from rotator.views import BEFORE, current_keys, ends_as_asked, is_as_asked, is_new, succeeded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,7 +73,8 @@ def shared(key: Key, names: Iterable[str]) -> Refuse:
 def of_another(s: Snapshot, claims: tuple[Key, ...], policy: Policy, journal: Journal) -> set[str]:
     """The ids of those ``claims`` that are, or may be, the key of another ``policy``.
 
-    What a rotation of theirs would explain may be theirs, unless its source shows that it is ours.
+    What a rotation of theirs would explain may be theirs, unless its source or its end shows that
+    it is ours. Of one that is over, only the end tells.
     """
     current, rotation = journal.current, journal.rotation
     theirs = {policy.selector.id, *(entry.key_id for entry in journal.retiring)}
@@ -82,6 +84,11 @@ def of_another(s: Snapshot, claims: tuple[Key, ...], policy: Policy, journal: Jo
     if rotation is not None:
         theirs |= {rotation.key_id}
         theirs |= {key.id for key in claims if _may_be_of(s, rotation, key)}
+    theirs |= {
+        key.id
+        for key in claims
+        if _created_by(journal.doubted, key) and not _created_by(_rotations(s), key)
+    }
     return {key.id for key in claims if key.id in theirs}
 
 
@@ -91,12 +98,15 @@ def _may_be_of(s: Snapshot, theirs: Rotation, key: Key) -> bool:
     However late that is: their process may have been stopped for long after its intent, and has
     the key, while nobody has what we have lost.
     """
-    ours = any(_succeeded_alone(s, mint, key) for one in _rotations(s) for mint in one.mints)
+    ours = _created_by(_rotations(s), key) or any(
+        _succeeded_alone(s, mint, key) for one in _rotations(s) for mint in _unexplained(one)
+    )
+    shown = _created_by([theirs], key) or _refreshed_by(s, theirs, key)
     at = key.created_at
     may_be = key.id == theirs.key_id or any(
         is_as_asked(mint, key) and (at is None or at >= mint.at - BEFORE) for mint in theirs.mints
     )
-    return is_new(theirs, key) and may_be and (not ours or _refreshed_by(s, theirs, key))
+    return is_new(theirs, key) and may_be and (shown or not ours)
 
 
 def _sources(rotations: Iterable[Rotation]) -> set[str]:
@@ -107,6 +117,20 @@ def _sources(rotations: Iterable[Rotation]) -> set[str]:
 def _rotations(s: Snapshot) -> tuple[Rotation, ...]:
     """Those of which a key may be new."""
     return (*([s.journal.rotation] if s.journal.rotation else []), *doubted(s))
+
+
+def _created_by(rotations: Iterable[Rotation], key: Key) -> bool:
+    """Whether the end of ``key`` shows that one of ``rotations`` has made it."""
+    return any(
+        is_new(one, key) and ends_as_asked(mint, key) for one in rotations for mint in one.mints
+    )
+
+
+def _unexplained(rotation: Rotation) -> tuple[journal.Mint, ...]:
+    """The mints of which it is not known what came of them: the next one did not mint from that."""
+    mints = rotation.mints
+    known = {one for one, after in pairwise(mints) if one.source_id != after.source_id}
+    return tuple(mint for mint in mints if mint not in known)
 
 
 def _refreshed_by(s: Snapshot, rotation: Rotation, key: Key) -> bool:

@@ -186,6 +186,16 @@ def is_as_asked(mint: Mint, key: Key) -> bool:
     return key.expires_at <= mint.expires_at + SKEW
 
 
+def ends_as_asked(mint: Mint, key: Key) -> bool:
+    """Whether ``key`` has the very expiry that ``mint``, a create, asked for: nobody else would.
+
+    A refresh asks for none of its own, and two keys may have one by chance.
+    """
+    if mint.grace is not None or mint.expires_at is None or key.expires_at is None:
+        return False
+    return abs(key.expires_at - mint.expires_at) < _SECOND
+
+
 def succeeded(s: Snapshot, mint: Mint, created_at: datetime) -> bool:
     """Whether the source of a refresh got its grace in the moment when this key was created."""
     source = next((key for key in s.keys if key.id == mint.source_id), None)

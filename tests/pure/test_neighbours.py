@@ -33,6 +33,8 @@ LOST = snapshot(key(), new(), journal=in_flight())
 LATE = snapshot(key(), new(), journal=Journal(doubted=(rotation(mint(), mint()),)), policy=policy())
 OTHER = policy(name="other", selector=Selector(id="id-other"))
 BACK = PutBack(key_id="id-new", redacted="", fingerprint="", at=NOW, ends_at=NOW)
+#: What asked for more life than the key has.
+LONGER = mint(expires_at=NOW + 91 * DAY)
 OLD_BACK = BACK.model_copy(update={"key_id": "id-old"})
 
 
@@ -76,7 +78,7 @@ def test_what_a_refresh_has_made_shows_by_its_source():
     refresh = mint(strategy="refresh", grace=HOUR)
     old, fresh = key(expires_at=made_at + HOUR), new(created_at=made_at)
     s = snapshot(old, fresh, journal=in_flight(refresh))
-    reissues = in_flight(mint(), key_id="id-other")
+    reissues = in_flight(LONGER, key_id="id-other")
     both = in_flight(refresh, key_id="id-other")
 
     assert set() == taken(reissues, s=s)
@@ -93,15 +95,62 @@ def test_what_was_minted_in_the_same_second_its_source_does_not_tell_apart():
     theirs = new(created_at=made_at + SECOND / 4)
     s = snapshot(old, ours, theirs, journal=in_flight(refresh))
 
-    assert "id-new" in taken(in_flight(mint(), key_id="id-other"), s=s)
+    assert "id-new" in taken(in_flight(LONGER, key_id="id-other"), s=s)
     named = replace(ours, name="another name")
     assert "id-new" not in taken(
-        in_flight(mint(), key_id="id-other"), s=replace(s, keys=(old, named, theirs))
+        in_flight(LONGER, key_id="id-other"), s=replace(s, keys=(old, named, theirs))
     )
     late = replace(theirs, created_at=made_at + 2 * SECOND)
     assert "id-mine" not in taken(
-        in_flight(mint(), key_id="id-other"), s=replace(s, keys=(old, ours, late))
+        in_flight(LONGER, key_id="id-other"), s=replace(s, keys=(old, ours, late))
     )
+
+
+def test_a_key_that_is_minted_from_is_what_the_mint_before_has_made():
+    """It is revoked since, and what was minted in the same second stays."""
+    made_at = NOW - 30 * SECOND
+    refresh = mint(strategy="refresh", grace=HOUR)
+    repair = mint(strategy="refresh", grace=HOUR, source_id="id-mine")
+    s = snapshot(key(expires_at=made_at + HOUR), new(created_at=made_at))
+    others = in_flight(LONGER, key_id="id-other")
+
+    assert {"id-new"} == taken(others, s=replace(s, journal=in_flight(refresh, repair)))
+    assert set() == taken(others, s=replace(s, journal=in_flight(refresh, refresh)))
+
+
+def test_the_very_end_that_was_asked_for_shows_who_did():
+    """What another mint would explain as well, it does not."""
+    asked = NOW + 90 * DAY
+    endless = mint(strategy="refresh", grace=HOUR, expires_at=None, source_id="id-other")
+    ours = snapshot(key(), new(), journal=in_flight())
+    theirs = snapshot(key(), new(), journal=in_flight(endless.model_copy(update={"grace": None})))
+    over = Journal(doubted=(rotation(mint(), endless),))
+
+    assert set() == taken(in_flight(endless, key_id="id-other"), s=ours)
+    assert {"id-new"} == taken(in_flight(mint(), key_id="id-other"), s=ours)
+    assert {"id-new"} == taken(over, s=theirs)
+    assert set() == taken(over, s=ours)
+    assert set() == taken(Journal(doubted=(rotation(endless),)), s=theirs)
+    for end in (asked + SECOND, asked - SECOND, None):
+        later = replace(theirs, keys=(key(), new(expires_at=end)))
+        assert set() == taken(over, s=later)
+
+
+def test_what_a_refresh_keeps_is_no_end_that_it_asked_for():
+    kept, s = (
+        mint(strategy="refresh", grace=HOUR),
+        snapshot(key(), new(), journal=in_flight(LONGER)),
+    )
+
+    assert set() == taken(Journal(doubted=(rotation(kept),)), s=s)
+    assert {"id-new"} == taken(in_flight(kept, key_id="id-other"), s=s)
+
+
+def test_nor_does_it_show_anything_of_a_key_of_another_name():
+    others = Journal(doubted=(rotation(key_name="another name"),))
+    endless = mint(expires_at=None)
+
+    assert set() == taken(others, s=snapshot(key(), new(), journal=in_flight(endless)))
 
 
 def test_the_key_that_is_current_was_ours_already():
