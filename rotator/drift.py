@@ -17,6 +17,7 @@ from rotator.views import (
     BEFORE,
     SKEW,
     current_keys,
+    ends_as_asked,
     explains,
     is_new,
     may_be_held,
@@ -37,7 +38,6 @@ _UNKNOWN_KEY = "store_holds_unknown_key"
 _NOTHING = "store_holds_nothing"
 _REFRESHED = "key_was_refreshed_elsewhere"
 _DRIFTS = frozenset({ANOTHER_KEY, _UNKNOWN_KEY, _REFRESHED, _NOTHING})
-_SECOND = timedelta(seconds=1)
 #: How long a process may be stopped in the middle of a request that it sends all the same.
 PAUSE = timedelta(hours=1)
 #: A key that a person made is used sooner than this.
@@ -223,7 +223,7 @@ def _came_late(s: Snapshot, mint: Mint, key: Key) -> bool:
     if key.created_at is None or key.created_at < mint.at - (SKEW if told else BEFORE):
         return False
     if mint.expires_at is not None:
-        return key.expires_at is not None and abs(key.expires_at - mint.expires_at) < _SECOND
+        return ends_as_asked(mint, key)
     forgotten = key.last_used_at is None and s.now - key.created_at >= _FORGOTTEN
     return forgotten and key.created_at - mint.at < PAUSE
 

@@ -73,40 +73,44 @@ def shared(key: Key, names: Iterable[str]) -> Refuse:
 def of_another(s: Snapshot, claims: tuple[Key, ...], policy: Policy, journal: Journal) -> set[str]:
     """The ids of those ``claims`` that are, or may be, the key of another ``policy``.
 
-    What a rotation of theirs would explain may be theirs, unless its source or its end shows that
-    it is ours. Of one that is over, only the end tells.
+    What a rotation of theirs would explain may be theirs, unless more shows that it is ours. Of one
+    that is over more must show that it is theirs.
     """
     current, rotation = journal.current, journal.rotation
-    theirs = {policy.selector.id, *(entry.key_id for entry in journal.retiring)}
-    theirs |= _sources((*([journal.rotation] if journal.rotation else []), *journal.doubted))
+    begun = (*([rotation] if rotation else []), *journal.doubted)
+    theirs = {policy.selector.id, *(entry.key_id for entry in journal.retiring), *_sources(begun)}
     if current is not None:
         theirs |= {current.key_id, current.put_back.key_id if current.put_back else None}
     if rotation is not None:
         theirs |= {rotation.key_id}
-        theirs |= {key.id for key in claims if _may_be_of(s, rotation, key)}
-    theirs |= {
-        key.id
-        for key in claims
-        if _created_by(journal.doubted, key) and not _created_by(_rotations(s), key)
-    }
+    for key in claims:
+        least = _evidence(s, _rotations(s), key) + (0 if _may_be_of(rotation, key) else 1)
+        theirs |= {key.id} if _evidence(s, begun, key) >= least else set()
     return {key.id for key in claims if key.id in theirs}
 
 
-def _may_be_of(s: Snapshot, theirs: Rotation, key: Key) -> bool:
+def _may_be_of(theirs: Rotation | None, key: Key) -> bool:
     """Whether ``theirs``, a rotation in flight, may have minted ``key``.
 
     However late that is: their process may have been stopped for long after its intent, and has
     the key, while nobody has what we have lost.
     """
-    ours = _created_by(_rotations(s), key) or any(
-        _succeeded_alone(s, mint, key) for one in _rotations(s) for mint in _unexplained(one)
-    )
-    shown = _created_by([theirs], key) or _refreshed_by(s, theirs, key)
+    if theirs is None or not is_new(theirs, key):
+        return False
     at = key.created_at
-    may_be = key.id == theirs.key_id or any(
+    return key.id == theirs.key_id or any(
         is_as_asked(mint, key) and (at is None or at >= mint.at - BEFORE) for mint in theirs.mints
     )
-    return is_new(theirs, key) and may_be and (shown or not ours)
+
+
+def _evidence(s: Snapshot, rotations: Iterable[Rotation], key: Key) -> int:
+    """How much, of two, shows that one of ``rotations`` has minted ``key``.
+
+    Its end is the very one that was asked for; and a source was replaced when it came into being.
+    """
+    mints = [mint for one in rotations if is_new(one, key) for mint in _unexplained(one)]
+    asked = any(ends_as_asked(mint, key) for mint in mints)
+    return asked + any(_succeeded_alone(s, mint, key) for mint in mints)
 
 
 def _sources(rotations: Iterable[Rotation]) -> set[str]:
@@ -119,24 +123,11 @@ def _rotations(s: Snapshot) -> tuple[Rotation, ...]:
     return (*([s.journal.rotation] if s.journal.rotation else []), *doubted(s))
 
 
-def _created_by(rotations: Iterable[Rotation], key: Key) -> bool:
-    """Whether the end of ``key`` shows that one of ``rotations`` has made it."""
-    return any(
-        is_new(one, key) and ends_as_asked(mint, key) for one in rotations for mint in one.mints
-    )
-
-
 def _unexplained(rotation: Rotation) -> tuple[journal.Mint, ...]:
     """The mints of which it is not known what came of them: the next one did not mint from that."""
     mints = rotation.mints
     known = {one for one, after in pairwise(mints) if one.source_id != after.source_id}
     return tuple(mint for mint in mints if mint not in known)
-
-
-def _refreshed_by(s: Snapshot, rotation: Rotation, key: Key) -> bool:
-    """Whether a source of ``rotation`` shows that ``key`` has replaced it."""
-    at = key.created_at
-    return at is not None and any(succeeded(s, mint, at) for mint in rotation.mints)
 
 
 def _succeeded_alone(s: Snapshot, mint: journal.Mint, key: Key) -> bool:

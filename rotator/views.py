@@ -187,11 +187,8 @@ def is_as_asked(mint: Mint, key: Key) -> bool:
 
 
 def ends_as_asked(mint: Mint, key: Key) -> bool:
-    """Whether ``key`` has the very expiry that ``mint``, a create, asked for: nobody else would.
-
-    A refresh asks for none of its own, and two keys may have one by chance.
-    """
-    if mint.grace is not None or mint.expires_at is None or key.expires_at is None:
+    """Whether ``key`` has the very expiry that ``mint`` asked for, which few others would."""
+    if mint.expires_at is None or key.expires_at is None:
         return False
     return abs(key.expires_at - mint.expires_at) < _SECOND
 

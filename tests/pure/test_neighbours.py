@@ -75,7 +75,7 @@ def test_what_is_known_for_ours_or_for_anothers_is_not(changes):
 
 def test_what_a_refresh_has_made_shows_by_its_source():
     made_at = NOW - 30 * SECOND
-    refresh = mint(strategy="refresh", grace=HOUR)
+    refresh = mint(strategy="refresh", grace=HOUR, expires_at=None)
     old, fresh = key(expires_at=made_at + HOUR), new(created_at=made_at)
     s = snapshot(old, fresh, journal=in_flight(refresh))
     reissues = in_flight(LONGER, key_id="id-other")
@@ -90,7 +90,7 @@ def test_what_a_refresh_has_made_shows_by_its_source():
 def test_what_was_minted_in_the_same_second_its_source_does_not_tell_apart():
     """Ours is there already, and the refresh has made no more than one."""
     made_at = NOW - 30 * SECOND
-    refresh = mint(strategy="refresh", grace=HOUR)
+    refresh = mint(strategy="refresh", grace=HOUR, expires_at=None)
     old, ours = key(expires_at=made_at + HOUR), key("mine", created_at=made_at)
     theirs = new(created_at=made_at + SECOND / 4)
     s = snapshot(old, ours, theirs, journal=in_flight(refresh))
@@ -109,8 +109,8 @@ def test_what_was_minted_in_the_same_second_its_source_does_not_tell_apart():
 def test_a_key_that_is_minted_from_is_what_the_mint_before_has_made():
     """It is revoked since, and what was minted in the same second stays."""
     made_at = NOW - 30 * SECOND
-    refresh = mint(strategy="refresh", grace=HOUR)
-    repair = mint(strategy="refresh", grace=HOUR, source_id="id-mine")
+    refresh = mint(strategy="refresh", grace=HOUR, expires_at=None)
+    repair = mint(strategy="refresh", grace=HOUR, expires_at=None, source_id="id-mine")
     s = snapshot(key(expires_at=made_at + HOUR), new(created_at=made_at))
     others = in_flight(LONGER, key_id="id-other")
 
@@ -121,9 +121,9 @@ def test_a_key_that_is_minted_from_is_what_the_mint_before_has_made():
 def test_the_very_end_that_was_asked_for_shows_who_did():
     """What another mint would explain as well, it does not."""
     asked = NOW + 90 * DAY
-    endless = mint(strategy="refresh", grace=HOUR, expires_at=None, source_id="id-other")
+    endless = mint(expires_at=None)
     ours = snapshot(key(), new(), journal=in_flight())
-    theirs = snapshot(key(), new(), journal=in_flight(endless.model_copy(update={"grace": None})))
+    theirs = snapshot(key(), new(), journal=in_flight(endless))
     over = Journal(doubted=(rotation(mint(), endless),))
 
     assert set() == taken(in_flight(endless, key_id="id-other"), s=ours)
@@ -136,17 +136,20 @@ def test_the_very_end_that_was_asked_for_shows_who_did():
         assert set() == taken(over, s=later)
 
 
-def test_what_a_refresh_keeps_is_no_end_that_it_asked_for():
-    kept, s = (
-        mint(strategy="refresh", grace=HOUR),
-        snapshot(key(), new(), journal=in_flight(LONGER)),
-    )
+def test_a_source_and_an_end_show_more_than_an_end():
+    """Two policies may ask for one end, in the same second."""
+    made_at = NOW - 30 * SECOND
+    refresh = mint(strategy="refresh", grace=HOUR)
+    keys = key(expires_at=made_at + HOUR), new(created_at=made_at)
+    ours = snapshot(*keys, journal=in_flight(refresh))
+    theirs = snapshot(*keys, journal=in_flight(mint(source_id="id-mine")))
 
-    assert set() == taken(Journal(doubted=(rotation(kept),)), s=s)
-    assert {"id-new"} == taken(in_flight(kept, key_id="id-other"), s=s)
+    assert set() == taken(in_flight(mint(), key_id="id-other"), s=ours)
+    assert {"id-new"} == taken(Journal(doubted=(rotation(refresh),)), s=theirs)
+    assert set() == taken(Journal(doubted=(rotation(mint()),)), s=theirs)
 
 
-def test_nor_does_it_show_anything_of_a_key_of_another_name():
+def test_what_is_shown_by_a_key_of_another_name_is_not():
     others = Journal(doubted=(rotation(key_name="another name"),))
     endless = mint(expires_at=None)
 
