@@ -149,6 +149,8 @@ class Rotation(_Document):
     #: The key as it was before: what consumers still use.
     key_id: str
     key_name: str
+    #: None in the journals of older rotators.
+    key_type: KeyType | None = None
     redacted: str
     fingerprint: str | None = None
     expires_at: Moment | None = None

@@ -6,12 +6,19 @@ an intent is older than its key. And where one key has two policies, neither may
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from rotator.drift import doubted
 from rotator.model import Mint, Reason, Refuse, Retire
-from rotator.views import BEFORE, current_keys, ends_as_asked, is_as_asked, is_new, succeeded
+from rotator.views import (
+    BEFORE,
+    current_keys,
+    ends_as_asked,
+    is_as_asked,
+    is_new,
+    open_mints,
+    succeeded,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -84,12 +91,12 @@ def of_another(s: Snapshot, claims: tuple[Key, ...], policy: Policy, journal: Jo
     if rotation is not None:
         theirs |= {rotation.key_id}
     for key in claims:
-        least = _evidence(s, _rotations(s), key) + (0 if _may_be_of(rotation, key) else 1)
+        least = _evidence(s, _rotations(s), key) + (0 if _may_be_of(s, rotation, key) else 1)
         theirs |= {key.id} if _evidence(s, begun, key) >= least else set()
     return {key.id for key in claims if key.id in theirs}
 
 
-def _may_be_of(theirs: Rotation | None, key: Key) -> bool:
+def _may_be_of(s: Snapshot, theirs: Rotation | None, key: Key) -> bool:
     """Whether ``theirs``, a rotation in flight, may have minted ``key``.
 
     However late that is: their process may have been stopped for long after its intent, and has
@@ -99,7 +106,8 @@ def _may_be_of(theirs: Rotation | None, key: Key) -> bool:
         return False
     at = key.created_at
     return key.id == theirs.key_id or any(
-        is_as_asked(mint, key) and (at is None or at >= mint.at - BEFORE) for mint in theirs.mints
+        is_as_asked(mint, key) and (at is None or at >= mint.at - BEFORE)
+        for mint in open_mints(s, theirs, key)
     )
 
 
@@ -108,7 +116,7 @@ def _evidence(s: Snapshot, rotations: Iterable[Rotation], key: Key) -> int:
 
     Its end is the very one that was asked for; and a source was replaced when it came into being.
     """
-    mints = [mint for one in rotations if is_new(one, key) for mint in _unexplained(one)]
+    mints = [mint for one in rotations if is_new(one, key) for mint in open_mints(s, one, key)]
     asked = any(ends_as_asked(mint, key) for mint in mints)
     return asked + any(_succeeded_alone(s, mint, key) for mint in mints)
 
@@ -121,13 +129,6 @@ def _sources(rotations: Iterable[Rotation]) -> set[str]:
 def _rotations(s: Snapshot) -> tuple[Rotation, ...]:
     """Those of which a key may be new."""
     return (*([s.journal.rotation] if s.journal.rotation else []), *doubted(s))
-
-
-def _unexplained(rotation: Rotation) -> tuple[journal.Mint, ...]:
-    """The mints of which it is not known what came of them: the next one did not mint from that."""
-    mints = rotation.mints
-    known = {one for one, after in pairwise(mints) if one.source_id != after.source_id}
-    return tuple(mint for mint in mints if mint not in known)
 
 
 def _succeeded_alone(s: Snapshot, mint: journal.Mint, key: Key) -> bool:

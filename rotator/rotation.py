@@ -292,16 +292,16 @@ def _taken_back(s: Snapshot, error: RotatorError) -> Journal:
 
 
 async def disown(world: World, s: Snapshot, rotation: Rotation, key: Key) -> None:
-    """Have ``key`` revoked once nobody uses it, if ``rotation`` went on or ended without it.
+    """Have ``key`` revoked once nobody uses it, if ``rotation`` ended without it.
 
-    Not one that shares its id with the old key.
+    Not one that shares its id with the old key. Where others carry the rotation on, its end tells
+    what is to leave: until then they may need the key, to mint from.
     """
     if key.id == rotation.key_id:
         return
     with contextlib.suppress(RotatorError):
         journal, version = await world.store.load(s.policy.name)
-        begun = journal.rotation
-        if begun is not None and (begun.id, begun.last_mint) == (rotation.id, rotation.last_mint):
+        if journal.rotation is not None and journal.rotation.id == rotation.id:
             return
         s = replace(s, journal=journal, journal_version=version, now=world.clock.now())
         after = transitions.abandoned(s, rotation, key)

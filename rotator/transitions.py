@@ -207,6 +207,7 @@ def _rotation(
         selector=str(s.policy.selector),
         key_id=key.id,
         key_name=key.name,
+        key_type=key.type,
         redacted=str(key.redacted),
         fingerprint=before.fingerprint if before else None,
         expires_at=as_used(s, key).expires_at,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import TYPE_CHECKING, NamedTuple
 
 from rotator import words
@@ -154,14 +155,42 @@ def is_new(rotation: Rotation, key: Key) -> bool:
     """Whether ``key`` is not one of those that were there when ``rotation`` began."""
     if key.id == rotation.key_id:
         return key.redacted != Redacted() and str(key.redacted) != rotation.redacted
-    return key.id not in rotation.siblings and key.name == rotation.key_name
+    alike = key.name == rotation.key_name and rotation.key_type in {None, key.type}
+    return alike and key.id not in rotation.siblings
 
 
 def minted_by(s: Snapshot, rotation: Rotation, key: Key) -> bool:
     """Whether ``key`` may be what ``rotation`` has minted."""
     if not is_new(rotation, key):
         return False
-    return key.id == rotation.key_id or any(explains(s, mint, key) for mint in rotation.mints)
+    return key.id == rotation.key_id or any(
+        explains(s, mint, key) for mint in open_mints(s, rotation, key)
+    )
+
+
+def open_mints(s: Snapshot, rotation: Rotation, key: Key) -> tuple[Mint, ...]:
+    """The mints of ``rotation`` that ``key`` may have come of: of the others something else did.
+
+    The next one was made from that, or the source was replaced when that came into being.
+    """
+    mints, sources = rotation.mints, [mint.source_id for mint in rotation.mints]
+    found, known = [], {rotation.key_id, key.id, None}
+    for mint, after in zip_longest(mints, sources[1:]):
+        known.add(mint.source_id)
+        alone = sources.count(mint.source_id) == 1
+        if after in known and not (alone and _made_another(s, rotation, mint, key)):
+            found.append(mint)
+    return tuple(found)
+
+
+def _made_another(s: Snapshot, rotation: Rotation, mint: Mint, key: Key) -> bool:
+    """Whether a refresh shows by its source that another key than ``key`` came of it."""
+    made = [
+        one.id
+        for one in s.keys
+        if one.created_at and is_new(rotation, one) and succeeded(s, mint, one.created_at)
+    ]
+    return bool(made) and key.id not in made
 
 
 def explains(s: Snapshot, mint: Mint, key: Key) -> bool:
@@ -351,10 +380,28 @@ def lacking(s: Snapshot, secret: Secret) -> tuple[Held, ...]:
     """The targets that ``secret``, the new key or else the current one, is to be copied to.
 
     With a rotation in flight these are all that have something else, for that was there before.
-    Without one, somebody has put it there, and only what is empty is ours to fill.
+    Without one, somebody has put it there, and only what is empty or was left out is ours to fill.
     """
-    others = (held for held in s.held if held.value != secret)
-    return tuple(held for held in others if s.journal.rotation is not None or held.value is None)
+    others, left = (held for held in s.held if held.value != secret), left_out(s)
+    flying = s.journal.rotation is not None
+    return tuple(held for held in others if flying or held.value is None or held in left)
+
+
+def left_out(s: Snapshot) -> tuple[Held, ...]:
+    """The targets that hold, just after a rotation, the key that it has replaced.
+
+    Whoever ended it went by rules that did not name them yet. Later somebody has put it there.
+    """
+    current, last = s.journal.current, s.journal.last_done
+    if current is None or current.put_back or last is None or s.journal.rotation is not None:
+        return ()
+    if last.key_id != current.key_id or s.now >= current.since + s.limits.settle:
+        return ()
+    return tuple(
+        held
+        for held in s.held
+        if held.value is not None and held.value.fingerprint == last.old_fingerprint
+    )
 
 
 def in_use(s: Snapshot, entry: Retiring) -> bool:

@@ -91,6 +91,7 @@ def test_an_intent_says_all_that_a_later_look_needs():
         selector="name 'ci'",
         key_id="id-old",
         key_name="ci",
+        key_type=old.type,
         redacted="ak-old...old",
         fingerprint=secret().fingerprint,
         expires_at=NOW + 80 * DAY,

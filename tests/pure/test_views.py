@@ -15,13 +15,16 @@ from pure_builders import (
     TARGETS,
     TICK,
     by_name,
+    current,
     endless,
+    held,
     in_flight,
     key,
     lineage,
     mint,
     new,
     policy,
+    record,
     retiring,
     rotation,
     secret,
@@ -31,11 +34,19 @@ from pure_builders import (
     unseen,
 )
 
-from rotator.journal import Journal
+from rotator.journal import Journal, PutBack
 from rotator.keys import KeyStatus, KeyType
 from rotator.model import Selector
 from rotator.secrets import Redacted
-from rotator.views import current_keys, delivered_key, fresh_keys, lacking, wanted_id
+from rotator.views import (
+    current_keys,
+    delivered_key,
+    fresh_keys,
+    lacking,
+    left_out,
+    open_mints,
+    wanted_id,
+)
 
 REVOKED, UNKNOWN = KeyStatus.REVOKED, KeyStatus.UNKNOWN
 
@@ -175,6 +186,47 @@ def test_the_old_key_as_it_was_is_not_fresh():
 
 def test_the_old_key_is_not_fresh_when_nothing_is_shown_of_its_secret():
     assert [] == fresh(key(redacted=unseen()))
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"), [(None, ["id-new"]), (KeyType.SERVICE, ["id-new"]), (KeyType.USER, [])]
+)
+def test_a_key_of_another_type_is_not_fresh(known, expected):
+    made = replace(new(), type=KeyType.SERVICE)
+
+    assert expected == ids(fresh_keys(snapshot(key(), made, journal=in_flight(key_type=known))))
+
+
+def test_a_key_that_is_minted_from_is_what_the_mint_before_has_made():
+    """And no mint makes two."""
+    first, second = mint(), mint(source_id="id-one")
+    both = snapshot(key(), new("one"), new(), journal=in_flight(first, second))
+    one = replace(both, journal=in_flight(first, first))
+
+    rotations = both.journal.rotation, one.journal.rotation
+    assert (second,) == open_mints(both, rotations[0], new())
+    assert (first, second) == open_mints(both, rotations[0], new("one"))
+    assert (first, first) == open_mints(one, rotations[1], new())
+
+    third = mint(source_id="id-one")
+    back = rotation(first, second, first, third)
+    assert (second, first, third) == open_mints(both, back, new())
+
+
+def test_a_source_shows_which_key_a_refresh_has_made():
+    made_at = NOW - MINUTE
+    refresh = mint(strategy="refresh", grace=HOUR, expires_at=None)
+    old, one = key(expires_at=made_at + HOUR), new("one", created_at=made_at)
+    other = new(created_at=made_at + SECOND)
+    s = snapshot(old, one, other, journal=in_flight(refresh))
+
+    assert ["id-one"] == ids(fresh_keys(s))
+    twice = replace(s, journal=in_flight(refresh, refresh))
+    assert ["id-new", "id-one"] == ids(fresh_keys(twice))
+    there = replace(s, journal=in_flight(refresh, siblings=("id-one",)))
+    assert ["id-new"] == ids(fresh_keys(there))
+    untold = replace(s, keys=(old, replace(one, created_at=None), other))
+    assert {"id-one", "id-new"} == set(ids(fresh_keys(untold)))
 
 
 def test_a_key_that_was_there_before_is_not_fresh():
@@ -318,3 +370,37 @@ def test_a_new_key_goes_to_all_that_have_another_and_a_known_one_to_what_is_empt
     assert (s.held[1],) == lacking(replace(s, journal=in_flight()), secret("new"))
     assert () == lacking(s, secret("new"))
     assert (empty.held[1],) == lacking(empty, secret())
+
+
+PUT_BACK = PutBack(key_id="id-old", redacted="", fingerprint="", at=NOW, ends_at=NOW)
+LEFT = Journal(
+    current=current("new", since=NOW - 20 * SECOND + TICK),
+    history=(record(key_id="id-new", old_fingerprint=secret().fingerprint),),
+)
+
+
+def test_a_target_that_holds_what_was_just_replaced_was_left_out():
+    s = snapshot(new(), holding=("new", "old"), journal=LEFT, policy=policy(targets=TARGETS))
+
+    assert (s.held[1],) == left_out(s)
+    assert (s.held[1],) == lacking(s, secret("new"))
+    assert () == left_out(replace(s, held=held("new", "two")))
+    assert () == left_out(replace(s, held=held("new", None)))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"current": None},
+        {"current": current("new", since=NOW - 20 * SECOND)},
+        {"current": current("two", since=NOW)},
+        {"current": LEFT.current.model_copy(update={"put_back": PUT_BACK})},
+        {"history": ()},
+        {"rotation": rotation()},
+    ],
+    ids=["no lineage", "long ago", "another key", "put back", "no rotation", "in flight"],
+)
+def test_else_somebody_has_put_it_there(changes):
+    journal = LEFT.model_copy(update=changes)
+
+    assert () == left_out(snapshot(new(), holding=("new", "old"), journal=journal))

@@ -524,12 +524,14 @@ class Judge:
                 raise Violation(f"S6: {key.redacted} of {name} has other privileges")
 
     def _of_others(self, subject):
-        """The ids of the keys that other policies are about."""
-        found = set()
+        """The ids of the keys that other policies are about, will end, or had refreshed."""
+        found, keys = set(), self._world.arize.keys
         for other in self._world.subjects:
             if other is not subject and other.born is not None:
                 journal = self._world.shelf.journal(other.policy.name)
                 found.add(journal.current.key_id if journal.current else other.born.id)
+                found |= {entry.key_id for entry in journal.retiring}
+                found |= {key.id for key in keys if key.lineage == other.born.lineage}
         return found
 
     def _assert_kept(self, subject, alive):
