@@ -171,14 +171,15 @@ def minted_by(s: Snapshot, rotation: Rotation, key: Key) -> bool:
 def open_mints(s: Snapshot, rotation: Rotation, key: Key) -> tuple[Mint, ...]:
     """The mints of ``rotation`` that ``key`` may have come of: of the others something else did.
 
-    The next one was made from that, or the source was replaced when that came into being.
+    The next one was made from that, or the source was replaced when that came into being. Of
+    several mints from one source nobody can tell which has made what.
     """
     mints, sources = rotation.mints, [mint.source_id for mint in rotation.mints]
     found, known = [], {rotation.key_id, key.id, None}
     for mint, after in zip_longest(mints, sources[1:]):
         known.add(mint.source_id)
-        alone = sources.count(mint.source_id) == 1
-        if after in known and not (alone and _made_another(s, rotation, mint, key)):
+        several = sources.count(mint.source_id) > 1
+        if several or (after in known and not _made_another(s, rotation, mint, key)):
             found.append(mint)
     return tuple(found)
 

@@ -199,18 +199,21 @@ def test_a_key_of_another_type_is_not_fresh(known, expected):
 
 def test_a_key_that_is_minted_from_is_what_the_mint_before_has_made():
     """And no mint makes two."""
-    first, second = mint(), mint(source_id="id-one")
-    both = snapshot(key(), new("one"), new(), journal=in_flight(first, second))
-    one = replace(both, journal=in_flight(first, first))
+    first, second, third = mint(), mint(source_id="id-one"), mint(source_id="id-two")
+    s = snapshot(key(), new("one"), new(), journal=in_flight(first, second, third))
 
-    rotations = both.journal.rotation, one.journal.rotation
-    assert (second,) == open_mints(both, rotations[0], new())
-    assert (first, second) == open_mints(both, rotations[0], new("one"))
-    assert (first, first) == open_mints(one, rotations[1], new())
+    assert (third,) == open_mints(s, s.journal.rotation, new())
+    assert (first, third) == open_mints(s, s.journal.rotation, new("one"))
+    assert (second, third) == open_mints(s, s.journal.rotation, new("two"))
+    assert (first, second) == open_mints(s, rotation(first, second, key_id="id-one"), new())
 
-    third = mint(source_id="id-one")
-    back = rotation(first, second, first, third)
-    assert (second, first, third) == open_mints(both, back, new())
+
+@pytest.mark.parametrize("sources", [("old", "old", "one"), ("old", "one", "old")])
+def test_which_of_several_from_one_source_has_made_it_nobody_can_tell(sources):
+    mints = tuple(mint(source_id=f"id-{source}") for source in sources)
+    s = snapshot(key(), new("one"), new(), journal=in_flight(*mints))
+
+    assert mints == open_mints(s, s.journal.rotation, new())
 
 
 def test_a_source_shows_which_key_a_refresh_has_made():
