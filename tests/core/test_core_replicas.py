@@ -6,13 +6,17 @@ from datetime import timedelta
 
 import pytest
 from sim_network import Fault
+from sim_services import EPOCH
 from sim_stage import Stage, said, until, virtual
 
 from rotator.errors import NotPermitted
 from rotator.events import Event
-from rotator.keys import KeyType
-from rotator.model import Choice, Locked, OnDrift, Wait
+from rotator.journal import Journal
+from rotator.keys import Key, KeyType
+from rotator.model import Choice, Limits, Locked, OnDrift, Snapshot, Wait
 from rotator.reconcile import Demand
+from rotator.rotation import disown
+from rotator.secrets import Secret
 
 MINTS = ("refresh", "create")
 
@@ -123,6 +127,26 @@ async def test_a_process_that_wakes_up_with_a_key_that_was_given_up_gives_way():
     await stage.universe.rest()
     assert [stage.held()] == stage.alive()
     stage.universe.assert_at_rest()
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["in flight", "over"])
+@virtual
+async def test_what_others_may_mint_from_is_not_given_up_before_their_rotation_is_over(ended):
+    stage = Stage()
+    stage.add(bounded=True)
+    stage.script.append(("create", Fault.LOST))
+    process = stage.begin()
+    await until(lambda: "ci" in stage.shelf.journals)
+    rotation = stage.journal().rotation
+    if ended:
+        await process.ended()
+        await stage.come_by()
+    mine = Key("mine", name="ci", redacted=Secret("ak-" + 40 * "0").redacted)
+    s = Snapshot(stage.universe.policies[0], (), Journal(), 0, (), EPOCH, "me", Limits())
+
+    await disown(process.world, s, rotation, mine)
+
+    assert ended == ("mine" in [entry.key_id for entry in stage.journal().retiring])
 
 
 @virtual
