@@ -144,7 +144,8 @@ def test_it_does_not_pause_until_the_secret_has_died_that_a_late_refresh_replace
     """The store holds that, and under the id of it the provider lists one that nobody has."""
     refreshed = (mint(strategy="refresh", grace=grace) for grace in (HOUR, 2 * HOUR, None))
     late = rotation(*refreshed, mint(strategy="refresh", grace=MINUTE, source_id="id-other"))
-    lost = rotation(*(mint(),) * 5, started_at=NOW - 2 * MINUTE)
+    before = secret("former").fingerprint
+    lost = rotation(*(mint(),) * 5, started_at=NOW - 2 * MINUTE, fingerprint=before)
     s = snapshot(
         key(), holding=("former",), journal=Journal(rotation=lost, doubted=(late,)), policy=policy()
     )
@@ -157,6 +158,20 @@ def test_it_does_not_pause_until_the_secret_has_died_that_a_late_refresh_replace
     assert NOW - MINUTE + (HOUR - MINUTE) / 2 == until(s) == until(with_empty)
     assert NOW - MINUTE + HOUR == until(replace(s, journal=Journal(rotation=lost)))
     assert NOW - MINUTE + HOUR == until(replace(s, held=snapshot(key()).held))
+
+
+@pytest.mark.parametrize(
+    ("holding", "pause"), [(("old",), HOUR), (("one",), HOUR / 2), (("old", "one"), HOUR / 2)]
+)
+def test_nor_until_that_has_died_which_it_had_delivered_before_a_late_mint_replaced_it(
+    holding, pause
+):
+    """When that was is not told; the grace of the old key is over already."""
+    over = {"started_at": NOW - 2 * HOUR, "grace_deadline": NOW - HOUR}
+    listed = key(redacted=shown("new"), expires_at=None)
+    s = snapshot(listed, holding=holding, journal=in_flight(*(mint(),) * 5, **over))
+
+    assert NOW - MINUTE + pause == decide(replace(s, policy=policy(targets=TARGETS))).until
 
 
 # --- raw_key_was_lost ---
