@@ -174,6 +174,16 @@ def test_nor_until_that_has_died_which_it_had_delivered_before_a_late_mint_repla
     assert NOW - MINUTE + pause == decide(replace(s, policy=policy(targets=TARGETS))).until
 
 
+def test_a_listed_key_that_a_target_holds_lives_as_long_as_the_listing_says():
+    there = key("ret", expires_at=NOW + 20 * MINUTE)
+    journal = in_flight(*(mint(),) * 5, siblings=("id-ret",))
+    s = snapshot(key(), there, holding=("ret",), journal=journal)
+    endless_there = replace(s, keys=(key(), endless("ret")))
+
+    assert NOW - MINUTE + 21 * MINUTE / 2 == decide(s).until
+    assert NOW - MINUTE + HOUR == decide(endless_there).until
+
+
 # --- raw_key_was_lost ---
 
 LOST = Reason(
