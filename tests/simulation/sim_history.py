@@ -69,14 +69,19 @@ async def _outcome(work):
 
 
 class History:
-    """Draws everything from the seed, so that the same seed is the same history."""
+    """Draws everything from the seed, so that the same seed is the same history.
+
+    A negative seed is the history of the positive one, but with two policies whose keys share a
+    name: what is hardest to tell apart, and rare.
+    """
 
     def __init__(self, seed, *, traced=False, without=frozenset()):
+        self._namesakes, seed = seed < 0, abs(seed)
         self._random = Random(seed)
         self._without = without
         self._trouble = Trouble(seed, without)
         #: The keys of all policies have one name.
-        self._one_name = Random(f"names of {seed}").random() < 0.1
+        self._one_name = self._namesakes or Random(f"names of {seed}").random() < 0.1
         self._actors = []
         self._tasks = []
         self.trace = [] if traced else None
@@ -129,7 +134,7 @@ class History:
 
     def _furnish(self):
         draw, world = self._random, self.universe
-        for at in range(draw.choice((1, 1, 2))):
+        for at in range(2 if self._namesakes else draw.choice((1, 1, 2))):
             add_policy(world, draw, f"p{at}", key_name="p" if self._one_name else None)
         if draw.random() < 0.1:
             add_paced(world, draw, "paced")

@@ -24,6 +24,13 @@ def test_in_no_history_is_a_promise_broken():
     assert report(tally)
 
 
+def test_nor_in_one_of_two_policies_whose_keys_share_a_name():
+    tally = simulate(range(-SEEDS, 0))
+
+    assert [] == tally.violations
+    assert SEEDS == tally.variants["keys of one name"]
+
+
 def test_a_seed_is_one_exact_history():
     first, second = (sim_history.play(17, traced=True) for _ in range(2))
 
