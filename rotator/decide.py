@@ -16,7 +16,6 @@ from rotator.drift import (
     store_has_drifted,
     stray_key_appeared,
     target_is_empty,
-    target_was_left_out,
 )
 from rotator.flight import (
     delivery_is_incomplete,
@@ -186,7 +185,6 @@ CHECKS: tuple[Callable[[Snapshot], Step | None], ...] = (
     store_has_drifted,
     retirement_is_due,
     stray_key_appeared,
-    target_was_left_out,
     target_is_empty,
     nothing_is_due,
 )

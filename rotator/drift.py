@@ -20,7 +20,6 @@ from rotator.views import (
     ends_as_asked,
     explains,
     is_new,
-    left_out,
     may_be_held,
     not_before,
     open_mints,
@@ -76,22 +75,6 @@ def _was_held(s: Snapshot) -> bool:
     if last is None or last.reason != ANOTHER_KEY or last.old_valid_until is None:
         return False
     return s.now < last.old_valid_until
-
-
-def target_was_left_out(s: Snapshot) -> Step | None:
-    """Just after a rotation a target holds the key that it has replaced: copy the new one there.
-
-    Relies on exactly one current key.
-    """
-    key, current, left = current_keys(s)[0], s.journal.current, left_out(s)
-    if not left or current is None or current.key_id != key.id:
-        return None
-    for value in (held.value for held in s.held if held.value is not None):
-        if value.fingerprint == current.fingerprint:
-            names = ", ".join(str(held.target) for held in left)
-            text = f"{names} holds the key that {key.redacted} has replaced"
-            return Deliver(Reason("target_was_left_out", text), key, value)
-    return None
 
 
 def target_is_empty(s: Snapshot) -> Step | None:

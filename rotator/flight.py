@@ -17,6 +17,8 @@ from rotator.strategy import choose, choose_repair, minting
 from rotator.views import (
     delivered_key,
     fresh_keys,
+    just_delivered,
+    lacking,
     not_found,
     revoked_key,
     spooled_key,
@@ -69,15 +71,18 @@ def spooled_key_is_spent(s: Snapshot) -> Step | None:
 
 
 def delivery_is_incomplete(s: Snapshot) -> Step | None:
-    """Some targets have the new key and some do not: copy it. Relies on a rotation in flight."""
-    found = delivered_key(s)
+    """Some targets have the new key and some do not: copy it.
+
+    Relies on a rotation in flight, or on one that was just ended by rules without such a target.
+    """
+    found = delivered_key(s) or just_delivered(s)
     if found is None:
         return None
     key, secret = found
-    missing = [held.target for held in s.held if held.value != secret]
+    missing = [str(held.target) for held in lacking(s, secret)]
     if not missing:
         return None
-    text = f"{key.redacted} is in the store, but not yet at {', '.join(map(str, missing))}"
+    text = f"{key.redacted} is in the store, but not yet at {', '.join(missing)}"
     return Deliver(Reason("delivery_is_incomplete", text), key, secret)
 
 

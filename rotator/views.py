@@ -405,6 +405,17 @@ def left_out(s: Snapshot) -> tuple[Held, ...]:
     )
 
 
+def just_delivered(s: Snapshot) -> tuple[Key, Secret] | None:
+    """The key of the rotation that is just over, with its secret, if a target was left out."""
+    current = s.journal.current
+    if current is None or not left_out(s):
+        return None
+    values = (held.value for held in s.held if held.value is not None)
+    secret = next((one for one in values if one.fingerprint == current.fingerprint), None)
+    key = next((key for key in s.keys if key.id == current.key_id), None)
+    return (key, secret) if key is not None and secret is not None else None
+
+
 def in_use(s: Snapshot, entry: Retiring) -> bool:
     """Whether revoking ``entry`` could take somebody's access.
 

@@ -78,7 +78,6 @@ def test_the_checks_come_in_this_order():
         "store_has_drifted",
         "retirement_is_due",
         "stray_key_appeared",
-        "target_was_left_out",
         "target_is_empty",
         "nothing_is_due",
     ] == [check.__name__ for check in CHECKS]

@@ -13,12 +13,15 @@ from pure_builders import (
     SECOND,
     TARGETS,
     TICK,
+    current,
     endless,
     in_flight,
     key,
+    lineage,
     mint,
     new,
     policy,
+    record,
     retiring,
     rotation,
     secret,
@@ -104,6 +107,30 @@ def test_a_delivery_is_recorded_whatever_else_is_the_matter():
     step = look(new(), holding=("new",), mints=mints, demanded=True)
 
     assert "delivery_is_unrecorded" == code(step)
+
+
+@pytest.mark.parametrize(
+    ("label", "holding", "copied"),
+    [
+        ("new", ("new", "old", "old"), True),
+        ("new", ("old", None, "new"), True),
+        ("new", ("old", "old", "old"), False),
+        ("new", ("new", "new", "new"), False),
+        ("new", ("new", None, "new"), False),
+        ("two", ("new", "old", "old"), False),
+    ],
+)
+def test_a_target_that_a_rotation_has_left_out_gets_its_key(label, holding, copied):
+    """Whoever ended it went by rules without that target."""
+    done = record(key_id="id-new", old_fingerprint=secret().fingerprint)
+    journal = lineage("new", history=(done,))
+    journal = journal.model_copy(update={"current": current("new", since=NOW)})
+    s = snapshot(key(label), holding=holding, journal=journal, policy=policy(targets=TARGETS))
+    left = ", ".join(str(one.target) for one in s.held if one.value != secret("new"))
+    text = f"ak-new...new is in the store, but not yet at {left}"
+
+    step = Deliver(Reason("delivery_is_incomplete", text), key("new"), secret("new"))
+    assert copied == (step == decide(s))
 
 
 # --- too_many_mints ---

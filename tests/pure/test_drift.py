@@ -217,31 +217,6 @@ def test_before_the_first_record_it_is_what_the_rotation_began_with():
     assert isinstance(decide(s), Mint)
 
 
-# --- target_was_left_out ---
-
-
-@pytest.mark.parametrize(
-    ("label", "holding", "copied"),
-    [
-        ("new", ("new", "old", "old"), True),
-        ("new", ("old", "old", "new"), True),
-        ("new", ("old", "old", "old"), False),
-        ("new", ("new", "new", "new"), False),
-        ("two", ("new", "old", "old"), False),
-    ],
-)
-def test_a_target_that_a_rotation_has_left_out_gets_its_key(label, holding, copied):
-    done = record(key_id="id-new", old_fingerprint=secret().fingerprint)
-    journal = lineage("new", history=(done,))
-    journal = journal.model_copy(update={"current": current("new", since=NOW)})
-    s = snapshot(key(label), holding=holding, journal=journal, policy=policy(targets=TARGETS))
-    left = ", ".join(str(one.target) for one in s.held if one.value == secret())
-    text = f"{left} holds the key that ak-new...new has replaced"
-
-    step = Deliver(Reason("target_was_left_out", text), key("new"), secret("new"))
-    assert copied == (step == decide(s))
-
-
 # --- target_is_empty ---
 
 
