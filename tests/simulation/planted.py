@@ -344,8 +344,9 @@ def old_key_forgotten():
 
 @plant
 def orphans_forgotten():
-    """Keys that were lost on the way are never revoked."""
+    """Keys that were lost on the way are never revoked, not even as strays."""
     swap(transitions.fresh_keys, lambda _: ())
+    swap(drift._strays, lambda _: ())
 
 
 @plant
