@@ -85,10 +85,9 @@ def target_is_empty(s: Snapshot) -> Step | None:
     """
     key, current = current_keys(s)[0], s.journal.current
     empty = [str(held.target) for held in s.held if held.value is None]
-    values = (held.value for held in s.held if held.value is not None)
     if not empty or current is None or current.key_id != key.id or s.journal.rotation is not None:
         return None
-    for value in values:
+    for value in s.stored:
         if value.fingerprint == current.fingerprint and key.redacted.matches(value):
             text = f"{', '.join(empty)} holds no key, and another target has {key.redacted}"
             return Deliver(Reason("target_is_empty", text), key, value)

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from rotator.journal import Rotation
     from rotator.keys import Key
     from rotator.model import Snapshot, Step
-    from rotator.secrets import Secret
 
 
 def old_key_ends(s: Snapshot) -> datetime | None:
@@ -51,7 +50,7 @@ def _former_ends(s: Snapshot, rotation: Rotation) -> datetime | None:
     mints = [mint for other in doubted(s) for mint in other.mints]
     graces = [one.grace for one in mints if one.source_id == rotation.key_id and one.grace]
     listed = Redacted.parse(rotation.redacted)
-    if not graces or any(held.value and listed.matches(held.value) for held in s.held):
+    if not graces or any(listed.matches(value) for value in s.stored):
         return None
     return rotation.started_at + min(graces)
 
@@ -119,7 +118,7 @@ def too_many_mints(s: Snapshot) -> Step | None:
     if rotation is None or len(rotation.mints) < s.limits.mints:
         return None
     last, pause = rotation.last_mint.at, s.policy.min_interval
-    deadline = min((end for end in _ends(s, rotation) if end > last), default=None)
+    deadline = min((end for end in _ends(s) if end > last), default=None)
     if deadline is not None:
         pause = min(pause, max((deadline - last) / 2, s.limits.retry_budget))
     until = last + pause
@@ -211,23 +210,19 @@ def _owner_may_live(s: Snapshot, rotation: Rotation, reason: Reason) -> Step | N
 
 def _access_ends(s: Snapshot) -> datetime | None:
     """When consumers lose access if no key arrives; None when nothing takes it."""
-    return min(_ends(s, s.journal.rotation), default=None)
+    return min(_ends(s), default=None)
 
 
-def _ends(s: Snapshot, rotation: Rotation | None) -> list[datetime]:
+def _ends(s: Snapshot) -> list[datetime]:
     """When those keys end that consumers may use: the old one, and what a target holds.
 
     That may be another: somebody has put back a former key, whose grace goes on. Or the rotation
     had delivered it, and a mint that came late has replaced it under its id: some time since.
     """
-    values = [held.value for held in s.held if held.value is not None]
-    used = [key for key in s.keys if any(key.redacted.matches(value) for value in values)]
+    used = [key for key in s.keys if any(key.redacted.matches(value) for value in s.stored)]
     ends = [old_key_ends(s), *(key.expires_at for key in used)]
-    if rotation is not None and any(_was_replaced(rotation, used, value) for value in values):
-        ends.append(rotation.last_mint.at + s.policy.grace)
+    if (rotation := s.journal.rotation) is not None:
+        others = (value for value in s.stored if value.fingerprint != rotation.fingerprint)
+        if any(not any(key.redacted.matches(value) for key in used) for value in others):
+            ends.append(rotation.last_mint.at + s.policy.grace)
     return [end for end in ends if end is not None]
-
-
-def _was_replaced(rotation: Rotation, used: list[Key], value: Secret) -> bool:
-    shown = any(key.redacted.matches(value) for key in used)
-    return not shown and value.fingerprint != rotation.fingerprint

@@ -261,8 +261,7 @@ def _wanted(policy: Policy, journal: Journal) -> tuple[str | None, set[str], set
     main = rotation.key_id if rotation else lineage or policy.selector.id
     ids = {main, lineage, *(entry.key_id for entry in journal.retiring)} - {None}
     # What a rotation that is over has minted may turn up when its old key is listed no more.
-    begun = (rotation, *journal.doubted) if rotation else journal.doubted
-    names = {one.key_name for one in begun}
+    names = {one.key_name for one in journal.begun}
     if policy.selector.name and main is None:
         names.add(policy.selector.name)
     return main, {key_id for key_id in ids if key_id}, names

@@ -244,6 +244,11 @@ class Journal(_Document):
     history: tuple[Record, ...] = ()
 
     @property
+    def begun(self) -> tuple[Rotation, ...]:
+        """The rotations of which a key may yet appear: in flight, and over, the latest first."""
+        return (*([self.rotation] if self.rotation else []), *self.doubted)
+
+    @property
     def last_completed_at(self) -> datetime | None:
         """When the last rotation that minted a key ended, whatever started it."""
         ends = (entry.finished_at for entry in self.history if entry.key_id)

@@ -207,6 +207,11 @@ class Snapshot:
     #: By how much the provider's clock is ahead of ``now``, where that is too much to be followed.
     astray: timedelta | None = None
 
+    @property
+    def stored(self) -> tuple[Secret, ...]:
+        """What the targets hold, in their order, without those that hold nothing."""
+        return tuple(held.value for held in self.held if held.value is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:

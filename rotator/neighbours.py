@@ -17,7 +17,7 @@ from rotator.views import (
     is_as_asked,
     is_new,
     open_mints,
-    succeeded,
+    successors,
 )
 
 if TYPE_CHECKING:
@@ -84,16 +84,19 @@ def of_another(s: Snapshot, claims: tuple[Key, ...], policy: Policy, journal: Jo
     that is over more must show that it is theirs.
     """
     current, rotation = journal.current, journal.rotation
-    begun = (*([rotation] if rotation else []), *journal.doubted)
-    theirs = {policy.selector.id, *(entry.key_id for entry in journal.retiring), *_sources(begun)}
+    theirs = {policy.selector.id, *(entry.key_id for entry in journal.retiring)}
+    theirs |= _sources(journal.begun)
     if current is not None:
         theirs |= {current.key_id, current.put_back.key_id if current.put_back else None}
     if rotation is not None:
         theirs |= {rotation.key_id}
-    for key in claims:
-        least = _evidence(s, _rotations(s), key) + (0 if _may_be_of(s, rotation, key) else 1)
-        theirs |= {key.id} if _evidence(s, begun, key) >= least else set()
-    return {key.id for key in claims if key.id in theirs}
+    return {key.id for key in claims if key.id in theirs or _is_likelier(s, journal, key)}
+
+
+def _is_likelier(s: Snapshot, theirs: Journal, key: Key) -> bool:
+    """Whether ``theirs`` explains ``key`` better than the journal of ``s``, or no worse and now."""
+    ours, others = _evidence(s, _rotations(s), key), _evidence(s, theirs.begun, key)
+    return others > ours or (others == ours and _may_be_of(s, theirs.rotation, key))
 
 
 def _may_be_of(s: Snapshot, theirs: Rotation | None, key: Key) -> bool:
@@ -136,6 +139,4 @@ def _succeeded_alone(s: Snapshot, mint: journal.Mint, key: Key) -> bool:
 
     What two policies mint in the same second its dates do not tell apart.
     """
-    alike = (one for one in s.keys if one.name == key.name)
-    found = [one.id for one in alike if one.created_at and succeeded(s, mint, one.created_at)]
-    return found == [key.id]
+    return [one.id for one in successors(s, mint) if one.name == key.name] == [key.id]

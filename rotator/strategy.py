@@ -273,10 +273,9 @@ def _given_end(s: Snapshot, key: Key) -> datetime | None:
     if key.expires_at is None:
         return None
     journal, shown = s.journal, (key.id, str(key.redacted))
-    rotations = [one for one in (journal.rotation, *journal.doubted) if one is not None]
-    ends = [one.expires_at for one in rotations if (one.key_id, one.redacted) == shown]
+    ends = [one.expires_at for one in journal.begun if (one.key_id, one.redacted) == shown]
     # A refresh of ours asks for no other end than its source was given.
-    mints = (mint for one in rotations for mint in one.mints if mint.source_id == key.id)
+    mints = (mint for one in journal.begun for mint in one.mints if mint.source_id == key.id)
     ends += [
         mint.expires_at
         for mint in mints

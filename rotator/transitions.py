@@ -199,7 +199,7 @@ def _lease(s: Snapshot) -> Lease:
 def _rotation(
     s: Snapshot, reason: Reason, key: Key, rotation_id: str, mints: tuple[Mint, ...]
 ) -> Rotation:
-    before = next((held.value for held in s.held if held.value is not None), None)
+    before = next(iter(s.stored), None)
     return Rotation(
         id=rotation_id,
         reason=reason.code,

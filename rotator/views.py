@@ -186,11 +186,7 @@ def open_mints(s: Snapshot, rotation: Rotation, key: Key) -> tuple[Mint, ...]:
 
 def _made_another(s: Snapshot, rotation: Rotation, mint: Mint, key: Key) -> bool:
     """Whether a refresh shows by its source that another key than ``key`` came of it."""
-    made = [
-        one.id
-        for one in s.keys
-        if one.created_at and is_new(rotation, one) and succeeded(s, mint, one.created_at)
-    ]
+    made = {one.id for one in successors(s, mint) if is_new(rotation, one)}
     return bool(made) and key.id not in made
 
 
@@ -202,7 +198,7 @@ def explains(s: Snapshot, mint: Mint, key: Key) -> bool:
     """
     if key.created_at is not None:
         late = key.created_at - mint.at
-        delayed = late > s.limits.lease + SKEW and not succeeded(s, mint, key.created_at)
+        delayed = late > s.limits.lease + SKEW and key not in successors(s, mint)
         if late < -BEFORE or delayed:
             return False
     return is_as_asked(mint, key)
@@ -223,12 +219,13 @@ def ends_as_asked(mint: Mint, key: Key) -> bool:
     return abs(key.expires_at - mint.expires_at) < _SECOND
 
 
-def succeeded(s: Snapshot, mint: Mint, created_at: datetime) -> bool:
-    """Whether the source of a refresh got its grace in the moment when this key was created."""
+def successors(s: Snapshot, mint: Mint) -> list[Key]:
+    """The keys that came into being in the moment when the source of a refresh got its grace."""
     source = next((key for key in s.keys if key.id == mint.source_id), None)
     if source is None or source.expires_at is None or mint.grace is None:
-        return False
-    return abs(source.expires_at - mint.grace - created_at) < _SECOND
+        return []
+    at = source.expires_at - mint.grace
+    return [key for key in s.keys if key.created_at and abs(at - key.created_at) < _SECOND]
 
 
 def delivered_key(s: Snapshot) -> tuple[Key, Secret] | None:
@@ -237,8 +234,7 @@ def delivered_key(s: Snapshot) -> tuple[Key, Secret] | None:
     That a target holds it is proof enough that we minted it, whatever dates the provider gave it.
     One that was refreshed since, because it seemed lost, has only its grace left and is none.
     """
-    values = [held.value for held in s.held if held.value is not None]
-    return _recognised(s, values)
+    return _recognised(s, s.stored)
 
 
 def spooled_key(s: Snapshot) -> tuple[Key, Secret, Spooled] | None:
@@ -410,8 +406,7 @@ def just_delivered(s: Snapshot) -> tuple[Key, Secret] | None:
     current = s.journal.current
     if current is None or not left_out(s):
         return None
-    values = (held.value for held in s.held if held.value is not None)
-    secret = next((one for one in values if one.fingerprint == current.fingerprint), None)
+    secret = next((one for one in s.stored if one.fingerprint == current.fingerprint), None)
     key = next((key for key in s.keys if key.id == current.key_id), None)
     return (key, secret) if key is not None and secret is not None else None
 
@@ -426,7 +421,7 @@ def in_use(s: Snapshot, entry: Retiring) -> bool:
     meant = entry.key_id in {key.id for key in current_keys(s)}
     replaced = (one for one in s.journal.history if one.old_key_id == entry.key_id)
     before = {one.old_fingerprint for one in replaced}
-    again = any(held.value is not None and held.value.fingerprint in before for held in s.held)
+    again = any(value.fingerprint in before for value in s.stored)
     return meant or again or may_be_held(s, Redacted.parse(entry.redacted))
 
 
