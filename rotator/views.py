@@ -152,11 +152,16 @@ def _age(key: Key) -> tuple[bool, datetime | None, str]:
 
 
 def is_new(rotation: Rotation, key: Key) -> bool:
+    """Whether ``key`` may have come of ``rotation``: it appeared since, of the old one's type."""
+    apart = {rotation.key_type, key.type} == {KeyType.USER, KeyType.SERVICE}
+    return _appeared(rotation, key) and not apart
+
+
+def _appeared(rotation: Rotation, key: Key) -> bool:
     """Whether ``key`` is not one of those that were there when ``rotation`` began."""
     if key.id == rotation.key_id:
         return key.redacted != Redacted() and str(key.redacted) != rotation.redacted
-    alike = key.name == rotation.key_name and rotation.key_type in {None, key.type}
-    return alike and key.id not in rotation.siblings
+    return key.id not in rotation.siblings and key.name == rotation.key_name
 
 
 def minted_by(s: Snapshot, rotation: Rotation, key: Key) -> bool:
@@ -231,7 +236,7 @@ def successors(s: Snapshot, mint: Mint) -> list[Key]:
 def delivered_key(s: Snapshot) -> tuple[Key, Secret] | None:
     """The new key that some target holds, with its secret; None when no rotation is in flight.
 
-    That a target holds it is proof enough that we minted it, whatever dates the provider gave it.
+    That a target holds it is proof enough that we minted it, whatever dates and type it is given.
     One that was refreshed since, because it seemed lost, has only its grace left and is none.
     """
     return _recognised(s, s.stored)
@@ -257,7 +262,9 @@ def _recognised(s: Snapshot, values: Iterable[Secret]) -> tuple[Key, Secret] | N
     new = [
         key
         for key in s.keys
-        if key.usable(s.now) and is_new(rotation, key) and not ends_with_its_grace(s, rotation, key)
+        if key.usable(s.now)
+        and _appeared(rotation, key)
+        and not ends_with_its_grace(s, rotation, key)
     ]
     for key in sorted(new, key=_age, reverse=True):
         for value in values:

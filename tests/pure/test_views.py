@@ -197,6 +197,21 @@ def test_a_key_of_another_type_is_not_fresh(known, expected):
     assert expected == ids(fresh_keys(snapshot(key(), made, journal=in_flight(key_type=known))))
 
 
+def test_a_type_that_nobody_knows_tells_nothing():
+    user = replace(new(), type=KeyType.USER)
+    unknown = replace(new(), type=KeyType.UNKNOWN)
+
+    for old, made in ((KeyType.UNKNOWN, user), (KeyType.USER, unknown)):
+        assert ["id-new"] == ids(fresh_keys(snapshot(key(), made, journal=in_flight(key_type=old))))
+
+
+def test_a_key_that_a_target_holds_is_ours_whatever_its_type():
+    made, journal = replace(new(), type=KeyType.SERVICE), in_flight(key_type=KeyType.USER)
+    s = snapshot(key(), made, holding=("new",), journal=journal)
+
+    assert (made, secret("new")) == delivered_key(s)
+
+
 def test_a_key_that_is_minted_from_is_what_the_mint_before_has_made():
     """And no mint makes two."""
     first, second, third = mint(), mint(source_id="id-one"), mint(source_id="id-two")
