@@ -28,7 +28,7 @@ coverage: $(VENV)/dev $(SDKS:%=.sdk/%/.done)
 MEASURED := COVERAGE_FILE=$(CURDIR)/.coverage COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml
 CORE := tests/pure tests/core
 
-PURE := rotator/roster.py,rotator/rest.py,rotator/standing.py,rotator/outlook.py,rotator/lineage.py,rotator/readiness.py,rotator/facts.py,rotator/transitions.py,rotator/minted.py,rotator/decide.py,rotator/notices.py,rotator/suspension.py,rotator/neighbours.py,rotator/drift.py,rotator/flight.py,rotator/retirement.py,rotator/views.py,rotator/strategy.py,rotator/backoff.py,rotator/model.py,rotator/pacing.py,rotator/journal.py,rotator/keys.py,rotator/events.py,rotator/secrets.py,rotator/errors.py,rotator/ports.py,rotator/afterwards.py,rotator/words.py
+PURE := rotator/roster.py,rotator/rest.py,rotator/standing.py,rotator/outlook.py,rotator/lineage.py,rotator/readiness.py,rotator/facts.py,rotator/transitions.py,rotator/minted.py,rotator/decide.py,rotator/notices.py,rotator/suspension.py,rotator/neighbours.py,rotator/drift.py,rotator/flight.py,rotator/retirement.py,rotator/views.py,rotator/origin.py,rotator/strategy.py,rotator/backoff.py,rotator/model.py,rotator/pacing.py,rotator/journal.py,rotator/keys.py,rotator/events.py,rotator/secrets.py,rotator/errors.py,rotator/ports.py,rotator/afterwards.py,rotator/words.py
 
 # Every small change to the pure half, and whether its tests notice: 95 % must be. MODULES="decide flight": those alone.
 MODULES ?= $(patsubst rotator/%.py,%,$(subst $(COMMA), ,$(PURE)))

@@ -11,20 +11,10 @@ from typing import TYPE_CHECKING
 
 from rotator.journal import Retiring
 from rotator.model import Deliver, OnDrift, Reason, Refuse, Retire, Wait
+from rotator.origin import BEFORE, SKEW, ends_as_asked, explains, is_new, open_mints
 from rotator.retirement import retirement_is_due
 from rotator.strategy import as_used, choose, minting
-from rotator.views import (
-    BEFORE,
-    SKEW,
-    current_keys,
-    ends_as_asked,
-    explains,
-    is_new,
-    may_be_held,
-    not_before,
-    open_mints,
-    revoked_key,
-)
+from rotator.views import current_keys, may_be_held, not_before, revoked_key
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -199,8 +189,8 @@ def _drift(s: Snapshot, key: Key, held: Held) -> Reason:
 def _strays(s: Snapshot) -> tuple[tuple[Rotation, Key], ...]:
     """Keys that a finished rotation has minted when nobody waited for them any more, by rotations.
 
-    As in :func:`~rotator.views.fresh_keys`, but the moment proves less: the expiry must be the very
-    one that was asked for, or, where none was, nobody may have used the key for a day.
+    As in :func:`~rotator.origin.fresh_keys`, but the moment proves less: the expiry must be the
+    very one that was asked for, or, where none was, nobody may have used the key for a day.
     """
     known = {*s.others, *(entry.key_id for entry in s.journal.retiring)}
     known |= {record.key_id for record in s.journal.history}

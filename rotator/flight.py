@@ -11,18 +11,11 @@ from rotator import words
 from rotator.drift import PAUSE, doubted
 from rotator.journal import FUTURE
 from rotator.model import Deliver, Destroy, Fail, Lock, Promote, Reason, Refuse, Restore, Wait
+from rotator.origin import delivered_key, fresh_keys, spooled_key
 from rotator.retirement import retirement_is_due
 from rotator.secrets import Redacted
 from rotator.strategy import choose, choose_repair, minting
-from rotator.views import (
-    delivered_key,
-    fresh_keys,
-    just_delivered,
-    lacking,
-    not_found,
-    revoked_key,
-    spooled_key,
-)
+from rotator.views import just_delivered, lacking, not_found, revoked_key
 
 if TYPE_CHECKING:
     from datetime import datetime

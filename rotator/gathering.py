@@ -12,7 +12,8 @@ from rotator.keys import KeyType, Scope
 from rotator.model import Snapshot
 from rotator.namesakes import Namesakes
 from rotator.neighbours import claimed, has_minted, is_about, of_another
-from rotator.views import SKEW, current_keys, wanted_id, with_recorded
+from rotator.origin import SKEW
+from rotator.views import current_keys, wanted_id, with_recorded
 
 if TYPE_CHECKING:
     from datetime import datetime

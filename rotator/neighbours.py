@@ -10,15 +10,8 @@ from typing import TYPE_CHECKING
 
 from rotator.drift import doubted
 from rotator.model import Mint, Reason, Refuse, Retire
-from rotator.views import (
-    BEFORE,
-    current_keys,
-    ends_as_asked,
-    is_as_asked,
-    is_new,
-    open_mints,
-    successors,
-)
+from rotator.origin import BEFORE, ends_as_asked, is_as_asked, is_new, open_mints, successors
+from rotator.views import current_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

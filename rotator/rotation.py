@@ -22,9 +22,9 @@ from rotator.flight import old_key_ends
 from rotator.keys import Minted, Order
 from rotator.minted import after_mint
 from rotator.model import Delivery, Plan, Spooled
+from rotator.origin import fresh_keys
 from rotator.ports import Conflict
 from rotator.strategy import privileges_differ, spooled_key_differs
-from rotator.views import fresh_keys
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable

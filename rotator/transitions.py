@@ -9,9 +9,10 @@ from rotator.drift import doubted
 from rotator.journal import Current, Lease, Mint, Record, Retiring, Rotation
 from rotator.keys import Key
 from rotator.notices import noted
+from rotator.origin import ends_with_its_grace, fresh_keys
 from rotator.secrets import Redacted
 from rotator.strategy import as_used
-from rotator.views import ends_with_its_grace, fresh_keys, in_use
+from rotator.views import in_use
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

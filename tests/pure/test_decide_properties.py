@@ -27,10 +27,11 @@ from rotator.model import (
     Step,
     Wait,
 )
+from rotator.origin import delivered_key
 from rotator.outlook import outlook
 from rotator.secrets import Redacted
 from rotator.strategy import as_used, choose, was_replaced
-from rotator.views import current_keys, delivered_key
+from rotator.views import current_keys
 
 anything = snapshots | resting
 

@@ -26,7 +26,7 @@ from rotator.decide import decide
 from rotator.journal import Journal, PutBack
 from rotator.model import Mint, Reason, Refuse, Retire, Selector
 from rotator.neighbours import claimed, ended_by, has_minted, is_about, of_another, shared
-from rotator.views import fresh_keys
+from rotator.origin import fresh_keys
 
 LOST = snapshot(key(), new(), journal=in_flight())
 #: After a rotation with two mints, of which the first came true when nobody waited for it.

@@ -37,16 +37,9 @@ from pure_builders import (
 from rotator.journal import Journal, PutBack
 from rotator.keys import KeyStatus, KeyType
 from rotator.model import Selector
+from rotator.origin import delivered_key, fresh_keys, open_mints
 from rotator.secrets import Redacted
-from rotator.views import (
-    current_keys,
-    delivered_key,
-    fresh_keys,
-    lacking,
-    left_out,
-    open_mints,
-    wanted_id,
-)
+from rotator.views import current_keys, lacking, left_out, wanted_id
 
 REVOKED, UNKNOWN = KeyStatus.REVOKED, KeyStatus.UNKNOWN
 

@@ -28,7 +28,8 @@ from pure_builders import (
 
 from rotator.journal import Journal
 from rotator.model import Reason
-from rotator.views import age_due, delivered_key, expiry_due, fresh_keys, in_use
+from rotator.origin import delivered_key, fresh_keys
+from rotator.views import age_due, expiry_due, in_use
 
 AGED = {"policy": policy(max_age=30 * DAY)}
 

@@ -24,6 +24,7 @@ from rotator import (
     flight,
     neighbours,
     notices,
+    origin,
     retirement,
     rotation,
     strategy,
@@ -378,7 +379,7 @@ def doubts_forgotten():
 def everything_is_a_stray():
     """Every key of the name that appears while a doubt lasts is taken for ours."""
     swap(drift._came_late, lambda *_: True)
-    swap(views.is_new, lambda rotation, key: key.name == rotation.key_name)
+    swap(origin.is_new, lambda rotation, key: key.name == rotation.key_name)
 
 
 @plant
@@ -509,7 +510,7 @@ def spooled_key_unproved():
         return True
 
     rotation.accepted_in_time = accepted
-    spooled = views.spooled_key
+    spooled = origin.spooled_key
 
     def any_rotation(s):
         current = s.journal.rotation
