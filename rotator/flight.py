@@ -111,7 +111,7 @@ def too_many_mints(s: Snapshot) -> Step | None:
     if rotation is None or len(rotation.mints) < s.limits.mints:
         return None
     last, pause = rotation.last_mint.at, s.policy.min_interval
-    deadline = min((end for end in _ends(s) if end > last), default=None)
+    deadline = min((end for end in _ends(s, rotation) if end > last), default=None)
     if deadline is not None:
         pause = min(pause, max((deadline - last) / 2, s.limits.retry_budget))
     until = last + pause
@@ -192,7 +192,7 @@ def _owner_may_live(s: Snapshot, rotation: Rotation, reason: Reason) -> Step | N
     last, lease = rotation.last_mint, s.journal.lease
     if last.owner == s.me:
         return None
-    deadline = _access_ends(s)
+    deadline = _access_ends(s, rotation)
     if deadline is not None and deadline - s.now < 2 * s.limits.handover:
         return None
     if lease is None or lease.owner != s.me or lease.until <= s.now:
@@ -201,12 +201,12 @@ def _owner_may_live(s: Snapshot, rotation: Rotation, reason: Reason) -> Step | N
     return Wait(reason, until, soon=True) if until > s.now else None
 
 
-def _access_ends(s: Snapshot) -> datetime | None:
+def _access_ends(s: Snapshot, rotation: Rotation) -> datetime | None:
     """When consumers lose access if no key arrives; None when nothing takes it."""
-    return min(_ends(s), default=None)
+    return min(_ends(s, rotation), default=None)
 
 
-def _ends(s: Snapshot) -> list[datetime]:
+def _ends(s: Snapshot, rotation: Rotation) -> list[datetime]:
     """When those keys end that consumers may use: the old one, and what a target holds.
 
     That may be another: somebody has put back a former key, whose grace goes on. Or the rotation
@@ -214,8 +214,7 @@ def _ends(s: Snapshot) -> list[datetime]:
     """
     used = [key for key in s.keys if any(key.redacted.matches(value) for value in s.stored)]
     ends = [old_key_ends(s), *(key.expires_at for key in used)]
-    if (rotation := s.journal.rotation) is not None:
-        others = (value for value in s.stored if value.fingerprint != rotation.fingerprint)
-        if any(not any(key.redacted.matches(value) for key in used) for value in others):
-            ends.append(rotation.last_mint.at + s.policy.grace)
+    others = (value for value in s.stored if value.fingerprint != rotation.fingerprint)
+    if any(not any(key.redacted.matches(value) for key in used) for value in others):
+        ends.append(rotation.last_mint.at + s.policy.grace)
     return [end for end in ends if end is not None]
