@@ -73,16 +73,23 @@ def minted_by(s: Snapshot, rotation: Rotation, key: Key) -> bool:
 def open_mints(s: Snapshot, rotation: Rotation, key: Key) -> tuple[Mint, ...]:
     """The mints of ``rotation`` that ``key`` may have come of: of the others something else did.
 
-    The next one was made from that, or the source was replaced when that came into being. Of
-    several mints from one source nobody can tell which has made what.
+    A key that the next one was made from came of those before it: where only one of them may have
+    made it, that one has. And a source was replaced when its successor came into being. Of several
+    mints from one source nobody can tell which has made what.
     """
-    mints, sources = rotation.mints, [mint.source_id for mint in rotation.mints]
-    found, known = [], {rotation.key_id, key.id, None}
-    for mint, after in zip_longest(mints, sources[1:]):
+    sources = [mint.source_id for mint in rotation.mints]
+    found: list[Mint] = []
+    unsettled: list[Mint] = []
+    known = {rotation.key_id, None}
+    for mint, after in zip_longest(rotation.mints, sources[1:]):
         known.add(mint.source_id)
-        several = sources.count(mint.source_id) > 1
-        if several or (after in known and not _made_another(s, rotation, mint, key)):
-            found.append(mint)
+        if sources.count(mint.source_id) == 1 and _made_another(s, rotation, mint, key):
+            continue
+        found.append(mint)
+        unsettled.append(mint)
+        if after not in known and len(unsettled) == 1:
+            unsettled.clear()
+            found = found if after == key.id else found[:-1]
     return tuple(found)
 
 
