@@ -5,7 +5,7 @@ import re
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -58,7 +58,11 @@ def begun(stage, *arguments, stdin=subprocess.DEVNULL, stdout=None, **environ):
         start_new_session=True,
     ) as process:
         os.close(fd)
-        yield process, screen
+        try:
+            yield process, screen
+        except BaseException:
+            process.kill()
+            raise
     os.close(screen)
 
 
@@ -68,6 +72,15 @@ def at_terminal(stage, *arguments, stdout=None, **environ):
         shown = _read(screen)
         piped = process.stdout.read().decode() if process.stdout else ""
     return shown, piped
+
+
+def interrupt(process):
+    """Ctrl-C, until it ends: one that comes just before Python reads is seen only at the next."""
+    for _ in range(5):
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(5)
+            return
 
 
 def _read(screen, until="never"):
@@ -161,7 +174,7 @@ def test_a_signal_takes_the_progress_away_with_it(slow, number, code):
 def test_who_leaves_a_question_unanswered_gets_the_prompt_on_a_line_of_its_own(stage):
     with begun(stage, "adopt", "one", stdin=None, stdout=subprocess.PIPE) as (process, screen):
         shown = _read(screen, until="(not shown): ")
-        process.send_signal(signal.SIGINT)
+        interrupt(process)
         shown += _read(screen)
 
     assert (130, "raw key (not shown): \r\n") == (process.returncode, shown)
