@@ -185,13 +185,16 @@ class Judge:
             self.violations.append(f"a consumer of {subject.policy.name} lost access in the grace")
 
     def revoking(self, key_id, seen):
-        """Nobody revokes a key that he has seen in the store, whoever put it there.
+        """Nobody revokes a key that he has seen in the store, and that works, whoever put it there.
+
+        A former secret whose grace is over works no more, though it has the id of one that does.
 
         Args:
             key_id: The key.
             seen: By path, the version of each secret that the process knew when it set out.
         """
-        ours = {key.raw for key in self._world.arize.keys if key.id == key_id}
+        keys = (key for key in self._world.arize.keys if key.id == key_id)
+        ours = {key.raw for key in keys if key.usable(now())}
         for subject in self._world.subjects:
             for target in subject.policy.targets:
                 version, document = self._world.shelf.read(target.path)
